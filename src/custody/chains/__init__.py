@@ -1,0 +1,1 @@
+"""From keys to chains: credentials, links, lineages, as SQL over parts."""

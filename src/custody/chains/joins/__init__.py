@@ -1,0 +1,1 @@
+"""One declared join a file."""

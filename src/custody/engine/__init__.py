@@ -1,0 +1,1 @@
+"""DuckDB, behind one typed door."""

@@ -1,0 +1,1 @@
+"""The sealed log, one file a specification."""

@@ -1,0 +1,70 @@
+"""The contract: what an organisation asks of its machine identities, as values.
+
+Reading and checking the file is the business of ``settings``; this room only says what a contract is.
+Durations are microseconds.
+"""
+
+import fnmatch
+
+import msgspec
+
+from custody.model.events import Granularity
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """Who must approve: ``by`` a group or person, ``count`` of them, none of the roles in ``not_``."""
+
+    by: str
+    count: int = 1
+    not_: tuple[str, ...] = ()
+
+
+class IdentityClass(msgspec.Struct, frozen=True, kw_only=True):
+    """One class of identity. ``match`` maps a field (``workload``, ``subject``, ``account``) to a glob pattern.
+
+    ``max_life`` bounds a whole lineage (the successive credentials of one workload run), ``ttl`` one credential.
+    ``population`` overrules the built-in decision. ``declared`` names fields that were accepted and are not judged yet.
+    """
+
+    name: str
+    match: tuple[tuple[str, str], ...]
+    owner: str | None = None
+    purpose: str | None = None
+    ttl: int | None = None
+    max_life: int | None = None
+    granularity: Granularity | None = None
+    approval: Approval | None = None
+    population: str | None = None
+    origins: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+
+
+class ExpectedSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A source that is declared to deliver: ``expect`` is the longest gap (microseconds) that it should show."""
+
+    source: str
+    expect: int | None = None
+    accounts: tuple[str, ...] = ()
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole contract. ``digest`` is the SHA-256 (hex) of the file's bytes, None for the empty contract.
+
+    ``origins`` maps a workload (instance id, ARN or key) to the addresses or networks (CIDR) that it may call from.
+    """
+
+    digest: str | None = None
+    path: str | None = None
+    classes: tuple[IdentityClass, ...] = ()
+    origins: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    sources: tuple[ExpectedSource, ...] = ()
+
+    def class_of(self, fields: dict[str, str]) -> IdentityClass | None:
+        """The first class whose every pattern matches ``fields``; a pattern on an absent field never matches."""
+        for candidate in self.classes:
+            if all(name in fields and fnmatch.fnmatchcase(fields[name], glob) for name, glob in candidate.match):
+                return candidate
+        return None
+
+
+EMPTY = Contract()

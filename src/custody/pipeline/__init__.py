@@ -1,0 +1,1 @@
+"""One file a use case; no logic of its own."""

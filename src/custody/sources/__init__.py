@@ -1,0 +1,1 @@
+"""One file a kind of log, found by module scan."""
