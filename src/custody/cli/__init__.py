@@ -1,1 +1,97 @@
-"""The command line: a door, no logic of its own."""
+"""The command line: a door, no logic of its own. Each command is one file in ``commands``, loaded when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from custody import __version__
+from custody.cli.exits import CODES
+from custody.errors import CustodyError
+
+COMMANDS: dict[str, str] = {
+    "audit": "Read logs, seal them, join them into chains, judge every chain, and show it.",
+    "trace": "Show the chain of one credential, or what matches a key, address, role, …",
+    "contain": "Say what is alive of a credential and its descendants, and what would end each.",
+    "findings": "List what asks for action.",
+    "coverage": "Show every question and how many chains answer it.",
+    "scope": "Show what was read and what was not.",
+    "report": "Write the report as HTML or JSON.",
+    "show": "Show one event: its record, its leaf and what it means.",
+    "locate": "Say for each record of a file at which leaf it is sealed.",
+    "prove": "Write the C2SP proof that an event is in the log.",
+    "verify": "Check the whole store against its log, and the log against its key.",
+    "rebuild": "Make the derived tables anew from the sealed records.",
+    "rules": "List the rules: what each asks, why, and its controls.",
+    "sources": "List the kinds of log that are understood.",
+    "settings": "Show every setting and where its value came from.",
+    "demo": "Generate sample logs, audit them, and write the report.",
+}
+"""Every command and its one-line help; a test holds this list against the folder."""
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are asked for: start-up time is part of every answer."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Every command, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        found = importlib.import_module(f"custody.cli.commands.{cmd_name}").COMMAND
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="custody")
+def cli() -> None:
+    """The chain of custody for machine identities.
+
+    custody joins logs into one chain per short-lived credential, seals every record in a tamper-evident log, and says
+    of every question about a chain whether it is proved, violated, unproven or still open.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code (see docs/exit-codes.md)."""
+    try:
+        result = cli.main(
+            args=list(sys.argv[1:] if arguments is None else arguments), prog_name="custody", standalone_mode=False
+        )
+    except click.exceptions.Abort:
+        return CODES["interrupted"]
+    except click.ClickException as error:
+        error.show()
+        return CODES["usage"]
+    except CustodyError as error:
+        _explain(error)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: CustodyError) -> None:
+    from custody.reports.safe import plain
+
+    click.echo(f"custody: {plain(str(error))}", err=True)
+    if error.advice:
+        click.echo(f"  {plain(error.advice)}", err=True)
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -11,6 +11,15 @@ import msgspec
 from custody.model.events import Granularity
 
 
+def matches(glob: str, value: str) -> bool:
+    """Whether the whole of ``value`` fits ``glob``: ``*`` is any text, ``?`` one character, all else is literal.
+
+    Brackets are literal, unlike in a shell: keys may hold them, and a class that matches more than it seems to would
+    lend its approval to others.
+    """
+    return fnmatch.fnmatchcase(value, glob.replace("[", "[[]"))
+
+
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """Who must approve: ``by`` a group or person, ``count`` of them, none of the roles in ``not_``."""
 
@@ -51,6 +60,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """A whole contract. ``digest`` is the SHA-256 (hex) of the file's bytes, None for the empty contract.
 
     ``origins`` maps a workload (instance id, ARN or key) to the addresses or networks (CIDR) that it may call from.
+    ``declared`` names top-level fields that were accepted and are not judged yet.
     """
 
     digest: str | None = None
@@ -58,11 +68,18 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[IdentityClass, ...] = ()
     origins: tuple[tuple[str, tuple[str, ...]], ...] = ()
     sources: tuple[ExpectedSource, ...] = ()
+    declared: tuple[str, ...] = ()
+
+    @property
+    def not_judged(self) -> tuple[tuple[str | None, str], ...]:
+        """Every field declared and not judged yet, as (class, field); the class is None for the top level."""
+        top = tuple((None, field) for field in self.declared)
+        return top + tuple((each.name, field) for each in self.classes for field in each.declared)
 
     def class_of(self, fields: dict[str, str]) -> IdentityClass | None:
         """The first class whose every pattern matches ``fields``; a pattern on an absent field never matches."""
         for candidate in self.classes:
-            if all(name in fields and fnmatch.fnmatchcase(fields[name], glob) for name, glob in candidate.match):
+            if all(name in fields and matches(glob, fields[name]) for name, glob in candidate.match):
                 return candidate
         return None
 

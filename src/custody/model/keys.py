@@ -18,6 +18,7 @@ KEY_TYPES: dict[str, str] = {
     "aws_address": "an elastic address by allocation id; scope is the account id",
     "aws_nat": "a NAT gateway by id; scope is the account id",
     "aws_pod": "an EKS pod by uid; scope is the cluster ARN",
+    "aws_service": "an AWS service principal (ec2.amazonaws.com); scope is 'aws'",
     "oidc_subject": "a web identity by token subject; scope is the provider ARN or issuer",
     "saml_subject": "a SAML subject; scope is the provider or issuer",
 }
@@ -54,6 +55,11 @@ def aws_arn(arn: str) -> str:
     parts = arn.split(":", 5)
     account = parts[4] if len(parts) == 6 and parts[4] else "-"
     return f"aws_arn:{account}:{arn}"
+
+
+def scoped(kind: str, scope: str, value: str) -> str:
+    """A key whose scope may hold colons (an ARN, a URL): in the scope ``%`` becomes ``%25`` and ``:`` ``%3A``."""
+    return f"{kind}:{scope.replace('%', '%25').replace(':', '%3A')}:{value}"
 
 
 def stable_id(prefix: str, *parts: str) -> str:

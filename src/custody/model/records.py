@@ -76,11 +76,15 @@ class SecretSpan(msgspec.Struct, frozen=True, gc=False):
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """What a source's frozen ``identify`` says of a record: the scheme, the identity in it, and where secrets are."""
+    """What a source's frozen ``identify`` says of a record: the scheme, the identity in it, and where secrets are.
+
+    ``withheld`` says that it holds a secret that no span can cover (a number): the payload must not be kept.
+    """
 
     scheme: str
     id: str
     secrets: tuple[SecretSpan, ...] = ()
+    withheld: bool = False
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""From files to acquisitions and framed records."""
+"""From files to acquisitions and framed records. What a record means is for the sources; here it is only bytes."""

@@ -1,0 +1,39 @@
+"""The derivation: from parts to credentials, links and origins, in one readable order.
+
+A function of the parts (the leaves below a size), the repeated identities, the contract and nothing else.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from custody.chains import credentials, keys, links, origins, parts, populations
+from custody.chains.join import load
+from custody.engine.duck import Engine
+from custody.model.contracts import Contract
+
+TABLES: dict[str, str] = {
+    "credentials": "SELECT * FROM credentials ORDER BY key",
+    "links": "SELECT * FROM links ORDER BY link, from_key, to_key, leaf",
+    "links_by_parent": "SELECT * FROM links ORDER BY to_key, link, from_key, leaf",
+    "use_origins": "SELECT * FROM use_origins ORDER BY key, origin",
+    "origins": "SELECT origin, key, uses, first, last, leaf FROM use_origins ORDER BY origin, key",
+    "made": "SELECT * FROM made ORDER BY by_key, time, leaf, effect, what",
+    "ends": "SELECT * FROM ends ORDER BY key, time, leaf",
+    "key_origins": "SELECT * FROM key_origins ORDER BY key, origin",
+    "forward_sessions": "SELECT x.key, x.evidence, u.uses, u.principal, u.principal_id, u.first_use, u.first_leaf "
+    "FROM unissued x JOIN uses u ON u.key = x.key WHERE x.class = 'forward access session' ORDER BY x.key",
+}
+"""The derived tables that are kept, each with the order of its rows (its digest is over them in this order)."""
+
+
+def build(engine: Engine, files: Sequence[Path], repeated: Sequence[parts.Repeated], contract: Contract) -> None:
+    """Make every table of the chains room in ``engine``."""
+    parts.define(engine, files, repeated)
+    keys.build(engine)
+    joins = load()
+    for join in joins:
+        engine.run(f"CREATE OR REPLACE VIEW {join.view} AS {join.sql}")
+    populations.build(engine, contract)
+    credentials.build(engine)
+    origins.build(engine, contract)
+    links.table(engine, joins)

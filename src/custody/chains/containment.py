@@ -1,0 +1,187 @@
+"""What is alive of a credential and its descendants now, what would end each, and what else that would end."""
+
+import shlex
+
+import msgspec
+
+from custody.chains.trace import LOG
+from custody.engine.duck import Cell, Engine
+from custody.model.report import LeafRef, Made
+from custody.model.times import text
+
+ALIVE = "(c.not_after IS NULL OR c.not_after > c.as_of) AND (c.end_time IS NULL OR c.end_until IS NOT NULL)"
+MAX_DESCENDANTS = 10_000
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to end a credential. ``collateral`` is how many other live credentials it would end too."""
+
+    action: str
+    command: str
+    effect: str
+    collateral: int
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """The credential asked about (depth 0) or a descendant of it."""
+
+    key: str
+    credential: str
+    who: str
+    depth: int
+    alive: bool
+    until: str | None
+    ended: str | None
+    last_success: str | None
+    ways: tuple[Way, ...]
+
+
+class Containment(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole answer, as of a time, within the scope that was read."""
+
+    as_of: str | None
+    members: tuple[Member, ...]
+    alive: int
+    made: tuple[Made, ...]
+    cut_off: bool
+
+
+class Live(msgspec.Struct, frozen=True, array_like=True):
+    """The columns that decide whether a credential is alive."""
+
+    key: str
+    credential: str
+    who: str
+    subject: str | None
+    not_after: int | None
+    end_time: int | None
+    end_effect: str | None
+    last_success: int | None
+    alive: bool
+    issued: bool
+    unissued_class: str | None
+    as_of: int
+
+
+def contain(engine: Engine, key: str) -> Containment:
+    """Walk down from ``key`` over exact parents, and say of each member what would end it."""
+    depths = _descendants(engine, key)
+    rows = _live(engine, list(depths))
+    members = tuple(_member(engine, row, depths[row.key]) for row in sorted(rows, key=lambda r: (depths[r.key], r.key)))
+    return Containment(
+        as_of=text(rows[0].as_of) if rows else None,
+        members=members,
+        alive=sum(member.alive for member in members),
+        made=_made(engine, list(depths)),
+        cut_off=len(depths) >= MAX_DESCENDANTS,
+    )
+
+
+def _descendants(engine: Engine, key: str) -> dict[str, int]:
+    depths = {key: 0}
+    level = [key]
+    while level and len(depths) < MAX_DESCENDANTS:
+        marks = ", ".join("?" for _ in level)
+        rows = engine.rows(
+            "SELECT DISTINCT from_key FROM links_by_parent "
+            f"WHERE to_key IN ({marks}) AND link IN ('parent_key', 'shared_event') ORDER BY from_key",
+            list(level),
+        )
+        level = [str(child) for (child,) in rows if str(child) not in depths][: MAX_DESCENDANTS - len(depths)]
+        depths.update((child, max(depths.values()) + 1) for child in level)
+    return depths
+
+
+def _live(engine: Engine, keys: list[str]) -> list[Live]:
+    marks = ", ".join("?" for _ in keys)
+    rows = engine.rows(
+        "SELECT c.key, c.credential, c.who, c.subject, c.not_after, c.end_time, c.end_effect, c.last_success, "
+        f"{ALIVE} AS alive, c.issued, c.unissued_class, c.as_of FROM judged c WHERE c.key IN ({marks})",
+        list(keys),
+    )
+    return msgspec.convert(rows, list[Live])
+
+
+def _member(engine: Engine, row: Live, depth: int) -> Member:
+    ended = f"{row.end_effect} at {text(row.end_time)}" if row.end_time is not None and not row.alive else None
+    if not row.alive and ended is None:
+        ended = f"expired at {text(row.not_after)}"
+    return Member(
+        key=row.key,
+        credential=row.credential,
+        who=row.who,
+        depth=depth,
+        alive=row.alive,
+        until=text(row.not_after),
+        ended=ended,
+        last_success=text(row.last_success),
+        ways=_ways(engine, row) if row.alive else (),
+    )
+
+
+def _ways(engine: Engine, row: Live) -> tuple[Way, ...]:
+    key = shlex.quote(row.key.split(":", 2)[-1])
+    name = shlex.quote((row.subject or "").rpartition("/")[2])
+    others = _others(engine, row)
+    if row.not_after is None and key.startswith("AKIA"):
+        return (
+            Way(
+                action="make the access key inactive",
+                command=f"aws iam update-access-key --access-key-id {key} --status Inactive",
+                effect="ends this key; sessions that it opened live on until they expire",
+                collateral=0,
+            ),
+        )
+    if ":role/" in (row.subject or ""):
+        return (
+            Way(
+                action="revoke the role's sessions issued until now",
+                command=f"aws iam put-role-policy --role-name {name} --policy-name AWSRevokeOlderSessions "
+                "--policy-document file://deny-older-than-now.json",
+                effect="denies every session of the role issued before the time in the policy",
+                collateral=others,
+            ),
+            Way(
+                action="delete the role",
+                command=f"aws iam delete-role --role-name {name}",
+                effect="ends every session of the role and what depends on it, for good",
+                collateral=others,
+            ),
+        )
+    return (
+        Way(
+            action="deny the user's sessions issued until now",
+            command=f"aws iam put-user-policy --user-name {name} --policy-name AWSRevokeOlderSessions "
+            "--policy-document file://deny-older-than-now.json",
+            effect="denies every session of the user issued before the time in the policy",
+            collateral=others,
+        ),
+    )
+
+
+def _others(engine: Engine, row: Live) -> int:
+    return engine.number(
+        f"SELECT count(*) FROM judged c WHERE c.subject = ? AND c.key <> ? AND {ALIVE}", [row.subject, row.key]
+    )
+
+
+def _made(engine: Engine, keys: list[str]) -> tuple[Made, ...]:
+    marks = ", ".join("?" for _ in keys)
+    rows = engine.rows(
+        "SELECT effect, what, time, by_key, leaf, principal FROM made "
+        f"WHERE by_key IN ({marks}) ORDER BY time, leaf, effect, what LIMIT 1000",
+        list(keys),
+    )
+    return tuple(_one_made(*row) for row in rows)
+
+
+def _one_made(effect: Cell, what: Cell, time: Cell, by: Cell, leaf: Cell, principal: Cell) -> Made:
+    thing = str(what)
+    named = thing if principal is None or principal == what else f"{thing} on {str(principal).split(':', 2)[-1]}"
+    return Made(
+        effect=str(effect),
+        what=named,
+        time=text(int(str(time))) or "",
+        by=str(by),
+        leaf=LeafRef(LOG, int(str(leaf))),
+    )

@@ -1,0 +1,149 @@
+"""Issuances and uses, one row a key, and the class of every key that was used without a known issuance."""
+
+from custody.engine.duck import Engine
+
+ISSUES = """
+    CREATE OR REPLACE TABLE issues AS
+    WITH ranked AS (
+        SELECT p.*, row_number() OVER (PARTITION BY key ORDER BY time, event, leaf) AS position,
+               count(*) OVER (PARTITION BY key) AS copies,
+               max(parent) OVER (PARTITION BY key) AS any_parent,
+               max(workload) OVER (PARTITION BY key) AS any_workload
+        FROM parts p
+        WHERE p.stage = 'issue' AND p.key IS NOT NULL AND p.outcome = 'success'
+    )
+    SELECT key, source, event, leaf, time AS issued_at, service, action, account, region, method, invoked_by,
+           principal AS requester, principal_kind AS requester_kind, origin AS requester_origin,
+           any_parent AS parent, subject, object AS subject_path, session_name, any_workload AS workload,
+           granularity, bound_by, not_after, tags, source_identity, shared_id, copies
+    FROM ranked
+    WHERE position = 1
+"""
+"""The first issuance of each key; further copies (other accounts) may add the parent that it lacks."""
+
+USES = """
+    CREATE OR REPLACE TABLE uses AS
+    SELECT key,
+           count(*) FILTER (WHERE NOT extra) AS uses,
+           count(*) FILTER (WHERE NOT extra AND outcome = 'success') AS successes,
+           count(*) FILTER (WHERE NOT extra AND outcome = 'denied') AS denied,
+           min(time) AS first_use, max(time) AS last_use,
+           max(CASE WHEN outcome = 'success' THEN time END) AS last_success,
+           min(leaf) AS first_leaf,
+           min(principal) AS principal, min(principal_id) AS principal_id, min(principal_kind) AS principal_kind,
+           min(session) AS session, min(created) AS created, min(account) AS account,
+           min(object) AS principal_path,
+           bool_and(invoked_by IS NOT NULL) AS forwarded, bool_or(console) AS console,
+           min(invoked_by) AS invoked_by
+    FROM parts
+    WHERE stage = 'use' AND key IS NOT NULL
+    GROUP BY key
+"""
+
+USE_ORIGINS = """
+    CREATE OR REPLACE TABLE use_origins AS
+    SELECT key, origin, count(*) FILTER (WHERE NOT extra) AS uses, min(time) AS first, max(time) AS last,
+           min(leaf) AS leaf
+    FROM parts
+    WHERE stage = 'use' AND key IS NOT NULL AND origin IS NOT NULL
+    GROUP BY key, origin
+"""
+
+MADE = """
+    CREATE OR REPLACE TABLE made AS
+    SELECT u.key AS by_key, c.effect, coalesce(c.object, c.key) AS what, c.key AS principal, c.time, c.leaf, c.event
+    FROM parts c
+    JOIN parts u ON u.leaf = c.leaf AND u.stage = 'use'
+    WHERE c.stage = 'change' AND c.outcome = 'success'
+    UNION ALL
+    SELECT u.key, 'key.create', c.key, c.subject, c.time, c.leaf, c.event
+    FROM parts c
+    JOIN parts u ON u.leaf = c.leaf AND u.stage = 'use'
+    WHERE c.stage = 'issue' AND c.outcome = 'success' AND c.parent IS NULL AND c.key <> u.key
+"""
+"""What was made or changed with a key: grants, trust, users, and long-lived keys (which are no children of it)."""
+
+LOG_STARTS = """
+    CREATE OR REPLACE TABLE log_starts AS
+    SELECT account, min(time) AS started FROM parts WHERE account IS NOT NULL GROUP BY account
+"""
+
+CONSOLE_LOGINS = """
+    CREATE OR REPLACE TABLE console_times AS
+    SELECT DISTINCT principal_id, created AS time FROM uses
+    WHERE console AND created IS NOT NULL AND principal_id IS NOT NULL
+    UNION
+    SELECT DISTINCT principal_id, time FROM parts
+    WHERE effect = 'console.login' AND outcome = 'success' AND principal_id IS NOT NULL
+"""
+
+CLASSES = """
+    CREATE OR REPLACE TABLE unissued AS
+    SELECT u.key,
+           CASE
+               WHEN u.forwarded THEN 'forward access session'
+               WHEN u.console OR c.time IS NOT NULL THEN 'console'
+               WHEN u.principal_path LIKE '%:role/aws-service-role/%' THEN 'provider-internal'
+               WHEN u.created IS NULL OR u.created < s.started THEN 'older than the logs'
+               ELSE 'unexplained'
+           END AS class,
+           CASE
+               WHEN u.forwarded THEN concat('every use has invokedBy: ', u.invoked_by)
+               WHEN u.console THEN 'sessionCredentialFromConsole'
+               WHEN c.time IS NOT NULL THEN 'principal and creation date of a console key or login'
+               WHEN u.principal_path LIKE '%:role/aws-service-role/%' THEN 'a role under aws-service-role/'
+               WHEN u.created IS NULL THEN 'long-lived: the log gives no creation date'
+               WHEN u.created < s.started THEN 'created before the log of its account starts'
+               ELSE 'created while the log runs, and no record issues it'
+           END AS evidence
+    FROM uses u
+    LEFT JOIN console_times c ON c.principal_id = u.principal_id AND c.time = u.created
+    LEFT JOIN log_starts s ON s.account = u.account
+    WHERE NOT EXISTS (SELECT 1 FROM issues i WHERE i.key = u.key)
+"""
+
+FORWARD_USES = """
+    CREATE OR REPLACE TABLE forward_uses AS
+    SELECT p.key, p.principal_id, CAST(floor(p.time / 1000000) AS BIGINT) AS second, min(p.leaf) AS leaf
+    FROM parts p
+    JOIN unissued x ON x.key = p.key AND x.class = 'forward access session'
+    WHERE p.stage = 'use' AND p.principal_id IS NOT NULL
+    GROUP BY p.key, p.principal_id, CAST(floor(p.time / 1000000) AS BIGINT)
+"""
+
+SECONDS_AT_WORK = """
+    CREATE OR REPLACE TABLE seconds_at_work AS
+    SELECT DISTINCT p.key, p.principal_id, CAST(floor(p.time / 1000000) AS BIGINT) AS second
+    FROM parts p
+    WHERE p.stage = 'use' AND p.invoked_by IS NULL
+      AND p.principal_id IN (SELECT principal_id FROM forward_uses)
+      AND NOT EXISTS (SELECT 1 FROM unissued x WHERE x.key = p.key AND x.class = 'forward access session')
+"""
+
+KEY_PRINCIPALS = """
+    CREATE OR REPLACE TABLE key_principals AS
+    SELECT key, subject AS principal, issued_at AS since FROM issues WHERE subject IS NOT NULL
+    UNION ALL
+    SELECT u.key, u.principal, u.created AS since FROM uses u
+    JOIN unissued x ON x.key = u.key
+    WHERE x.class <> 'forward access session' AND u.principal IS NOT NULL AND u.created IS NOT NULL
+"""
+
+STEPS = (
+    ISSUES,
+    USES,
+    USE_ORIGINS,
+    MADE,
+    LOG_STARTS,
+    CONSOLE_LOGINS,
+    CLASSES,
+    FORWARD_USES,
+    SECONDS_AT_WORK,
+    KEY_PRINCIPALS,
+)
+
+
+def build(engine: Engine) -> None:
+    """Make the tables that the joins rest on."""
+    for step in STEPS:
+        engine.run(step)

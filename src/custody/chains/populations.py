@@ -1,0 +1,123 @@
+"""Who a credential works for: machines, people, provider-internal principals, or unknown.
+
+A child inherits the population of its exact parent; the contract can overrule. See docs/sources/aws_cloudtrail.md for
+the decisions that this SQL carries out.
+"""
+
+from custody.engine.duck import Engine
+from custody.model.contracts import Contract
+
+PARENTS = """
+    CREATE OR REPLACE TABLE parents AS
+    SELECT from_key AS key, min(to_key) AS parent FROM (
+        SELECT from_key, to_key FROM join_parent_key
+        UNION ALL
+        SELECT from_key, to_key FROM join_shared_event
+    ) edges
+    GROUP BY from_key
+"""
+
+PEOPLE = """
+    CREATE OR REPLACE TABLE people AS
+    SELECT DISTINCT u.principal_id, CAST(NULL AS VARCHAR) AS principal FROM uses u
+    WHERE u.principal_id IS NOT NULL AND (
+        u.console OR u.key IN (SELECT x.key FROM unissued x WHERE x.class = 'console'))
+    UNION
+    SELECT DISTINCT p.principal_id, CAST(NULL AS VARCHAR) FROM parts p
+    WHERE p.effect = 'console.login' AND p.principal_id IS NOT NULL
+    UNION
+    SELECT DISTINCT CAST(NULL AS VARCHAR), u.principal FROM uses u
+    WHERE u.principal_kind IN ('IAMUser', 'Root') AND u.principal IS NOT NULL AND (
+        u.console OR u.key IN (SELECT x.key FROM unissued x WHERE x.class = 'console'))
+    UNION
+    SELECT DISTINCT CAST(NULL AS VARCHAR), p.key FROM parts p
+    WHERE p.effect = 'console.login' AND p.principal_kind IN ('IAMUser', 'Root')
+"""
+
+OWN = """
+    CREATE OR REPLACE TABLE own_population AS
+    SELECT k.key, k.class, k.subject, k.workload, k.account,
+           CASE
+               WHEN k.subject_path LIKE '%:role/aws-service-role/%' THEN 'provider-internal'
+               WHEN k.issued AND (k.service_issued OR k.method LIKE '%WithWebIdentity' OR k.granularity = 'pod')
+                   THEN 'machine'
+               WHEN k.class = 'console'
+                    OR k.principal_id IN (SELECT principal_id FROM people WHERE principal_id IS NOT NULL)
+                    OR k.subject IN (SELECT principal FROM people WHERE principal IS NOT NULL) THEN 'person'
+               ELSE 'unknown'
+           END AS population
+    FROM (
+        SELECT coalesce(i.key, u.key) AS key, i.key IS NOT NULL AS issued, x.class AS class,
+               coalesce(i.subject, u.principal) AS subject, i.workload AS workload,
+               coalesce(i.account, u.account) AS account,
+               coalesce(i.subject_path, u.principal_path) AS subject_path,
+               coalesce(i.requester_kind = 'AWSService', FALSE) AS service_issued,
+               coalesce(i.method, '') AS method, i.granularity AS granularity, u.principal_id AS principal_id
+        FROM issues i
+        FULL OUTER JOIN uses u ON u.key = i.key
+        LEFT JOIN unissued x ON x.key = u.key
+    ) k
+"""
+
+TREE = """
+    CREATE OR REPLACE TABLE tree AS
+    WITH RECURSIVE walk AS (
+        SELECT o.key AS key, o.key AS root, 0 AS depth
+        FROM own_population o
+        WHERE NOT EXISTS (SELECT 1 FROM parents p WHERE p.key = o.key)
+        UNION ALL
+        SELECT DISTINCT p.parent AS key, p.parent AS root, 0 AS depth
+        FROM parents p
+        WHERE NOT EXISTS (SELECT 1 FROM own_population o WHERE o.key = p.parent)
+          AND NOT EXISTS (SELECT 1 FROM parents q WHERE q.key = p.parent)
+        UNION ALL
+        SELECT p.key AS key, w.root AS root, w.depth + 1 AS depth
+        FROM walk w
+        JOIN parents p ON p.parent = w.key
+    )
+    SELECT key, root, depth FROM walk
+"""
+"""Every key with the top of its delegation tree. A key in a circle (hostile logs) is reached from no root: absent."""
+
+
+POPULATIONS = """
+    CREATE OR REPLACE TABLE populations AS
+    SELECT o.key, coalesce(c.population,
+        CASE WHEN t.depth IS NULL OR t.depth = 0 OR o.population = 'provider-internal' THEN o.population
+             ELSE coalesce(rc.population, r.population, 'unknown') END) AS population,
+        c.name AS identity_class
+    FROM own_population o
+    LEFT JOIN tree t ON t.key = o.key
+    LEFT JOIN own_population r ON r.key = t.root
+    LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
+    LEFT JOIN identity_classes rc ON rc.subject = coalesce(r.subject, '') AND rc.workload = coalesce(r.workload, '')
+"""
+
+
+def build(engine: Engine, contract: Contract) -> None:
+    """Make ``parents``, ``people``, ``own_population``, ``tree``, ``identity_classes`` and ``populations``."""
+    for step in (PARENTS, PEOPLE, OWN, TREE):
+        engine.run(step)
+    _identity_classes(engine, contract)
+    engine.run(POPULATIONS)
+
+
+def _identity_classes(engine: Engine, contract: Contract) -> None:
+    rows: list[tuple[str, str, str, str | None]] = []
+    if contract.classes:
+        for subject, workload in engine.rows(
+            "SELECT DISTINCT coalesce(subject, ''), coalesce(workload, '') FROM own_population"
+        ):
+            found = contract.class_of(_fields(str(subject), str(workload)))
+            if found is not None:
+                rows.append((str(subject), str(workload), found.name, found.population))
+    columns = {"subject": "VARCHAR", "workload": "VARCHAR", "name": "VARCHAR", "population": "VARCHAR"}
+    engine.table("identity_classes", columns, rows)
+
+
+def _fields(subject: str, workload: str) -> dict[str, str]:
+    """What a class can match on: full keys; the account is the scope of the subject's key."""
+    fields = {"subject": subject, "workload": workload or subject}
+    if subject.count(":") >= 2:
+        fields["account"] = subject.split(":", 2)[1]
+    return {name: value for name, value in fields.items() if value}

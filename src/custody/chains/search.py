@@ -1,0 +1,117 @@
+"""From what a person types to the credentials that it means: a ranked list of hits."""
+
+import ipaddress
+import re
+
+import msgspec
+
+from custody.engine.duck import Cell, Engine
+from custody.model.keys import KEY_TYPES
+
+ACCESS_KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,28}")
+CREDENTIAL = re.compile(r"c-[0-9a-f]{16}")
+EVENT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
+LIMIT = 100
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """One credential that matched, how, and how often. Ranked by ``weight``, most first."""
+
+    key: str
+    how: str
+    weight: int
+
+
+class Searched(msgspec.Struct, frozen=True, kw_only=True):
+    """The hits, and what was searched: so that an empty answer says what would have shown it."""
+
+    hits: tuple[Hit, ...]
+    searched: tuple[str, ...]
+
+
+def needs_parts(text: str) -> bool:
+    """Whether nothing but the event files can answer: event ids, resources and user agents."""
+    return not (ACCESS_KEY.fullmatch(text) or CREDENTIAL.fullmatch(text) or _address(text) or _typed(text))
+
+
+def by_table(engine: Engine, text: str) -> Searched:
+    """Search the small tables: keys, sessions, principals, workloads, addresses."""
+    if _address(text):
+        return _found(engine, "address", "SELECT key, uses FROM origins WHERE origin = ?", text)
+    if CREDENTIAL.fullmatch(text):
+        return _found(engine, "credential id", "SELECT key, uses FROM credentials WHERE credential = ?", text)
+    if _typed(text):
+        return _found(engine, "key", "SELECT key, uses FROM credentials WHERE key = ?", text)
+    if ACCESS_KEY.fullmatch(text):
+        key = f"aws_akid:aws:{text}"
+        found = _found(engine, "access key", "SELECT key, uses FROM credentials WHERE key = ?", key)
+        return found if found.hits else _forward(engine, key)
+    return _by_name(engine, text)
+
+
+def by_parts(engine: Engine, text: str, leaves: tuple[int, ...]) -> Searched:
+    """Search the events: ``leaves`` are those of an event id; else resource, user agent and service name."""
+    if leaves:
+        marks = ", ".join("?" for _ in leaves)
+        rows = engine.rows(
+            f"SELECT key, count(*) FROM parts WHERE leaf IN ({marks}) AND key LIKE 'aws_akid:%' GROUP BY key",
+            list(leaves),
+        )
+        return _ranked(rows, "event id", ("event id",))
+    for column, name in (("resource", "resource"), ("agent", "user agent"), ("service", "service")):
+        rows = engine.rows(
+            f"SELECT key, count(*) AS n FROM parts WHERE {column} = ? AND stage = 'use' AND key IS NOT NULL "
+            f"GROUP BY key ORDER BY n DESC, key LIMIT {LIMIT}",
+            [text],
+        )
+        if rows:
+            return _ranked(rows, name, (name,))
+    return Searched(hits=(), searched=("event id", "resource", "user agent", "service"))
+
+
+def _forward(engine: Engine, key: str) -> Searched:
+    rows = engine.rows("SELECT f.key, f.uses FROM forward_sessions f WHERE f.key = ?", [key])
+    return _ranked(rows, "forward access session", ("access key", "forward access session"))
+
+
+def _by_name(engine: Engine, text: str) -> Searched:
+    """Sessions, principals and workloads, by full name or by the last part of it."""
+    searched = ("session", "role or user", "workload", "session name")
+    clauses = (
+        ("session", "session = ?"),
+        ("workload", "workload = ? OR workload LIKE concat('%:', ?)"),
+        ("role or user", "subject = ? OR subject LIKE concat('%:', ?) OR subject LIKE concat('%/', ?)"),
+        ("session name", "session_name = ?"),
+    )
+    for name, clause in clauses:
+        rows = engine.rows(
+            f"SELECT key, uses FROM credentials WHERE {clause} ORDER BY uses DESC, key LIMIT {LIMIT}",
+            [text] * clause.count("?"),
+        )
+        if rows:
+            return _ranked(rows, name, (name,))
+    return Searched(hits=(), searched=searched)
+
+
+def _found(engine: Engine, how: str, sql: str, text: str) -> Searched:
+    rows = engine.rows(f"{sql} ORDER BY uses DESC, key LIMIT {LIMIT}", [text])
+    return _ranked(rows, how, (how,))
+
+
+def _ranked(rows: list[tuple[Cell, ...]], how: str, searched: tuple[str, ...]) -> Searched:
+    hits = [Hit(key=str(key), how=how, weight=int(str(weight))) for key, weight in rows]
+    hits.sort(key=lambda hit: (-hit.weight, hit.key))
+    return Searched(hits=tuple(hits), searched=searched)
+
+
+def _address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _typed(text: str) -> bool:
+    return text.partition(":")[0] in KEY_TYPES

@@ -1,0 +1,128 @@
+"""Counts over the chains: keys, populations, classes, links, scope, and the time of judgement."""
+
+from collections.abc import Mapping
+
+from custody.chains import links
+from custody.chains.join import load
+from custody.engine.duck import Cell, Engine, literal
+from custody.model.report import Keys, Scope, ScopePart
+from custody.model.times import text
+from custody.model.verdicts import Population
+
+DAY = 86_400_000_000
+
+
+def as_of(engine: Engine, received: Mapping[str, int]) -> int | None:
+    """The latest event time among the parts that is not over a day after its acquisition (µs).
+
+    ``received`` maps the path of an event file to the time at which its records were acquired (µs).
+    """
+    if not received:
+        return None
+    latest: list[int] = []
+    for path, moment in sorted(received.items()):
+        (value,) = engine.one(f"SELECT max(time) FROM read_parquet({literal(path)}) WHERE time <= {moment + DAY}")
+        if isinstance(value, int):
+            latest.append(value)
+    return max(latest, default=None)
+
+
+def keys(engine: Engine) -> Keys:
+    """Issued here, used, both."""
+    return Keys(
+        issued=engine.number("SELECT count(*) FROM issues"),
+        used=engine.number("SELECT count(*) FROM uses"),
+        joined=engine.number("SELECT count(*) FROM issues i JOIN uses u ON u.key = i.key"),
+    )
+
+
+def populations(engine: Engine) -> dict[str, int]:
+    """Credentials by population; every population is named, also at 0."""
+    counts = {each.value: 0 for each in Population}
+    counts.update(_counts(engine, "SELECT population, count(*) FROM credentials GROUP BY population"))
+    return counts
+
+
+def unissued(engine: Engine) -> dict[str, int]:
+    """Used keys without an issuance, by class."""
+    return _counts(engine, "SELECT class, count(*) FROM unissued GROUP BY class ORDER BY class")
+
+
+def forward_sessions(engine: Engine) -> dict[str, int]:
+    """Forward access sessions, and how many have a candidate parent."""
+    total = engine.number("SELECT count(*) FROM unissued WHERE class = 'forward access session'")
+    joined = engine.number("SELECT count(DISTINCT from_key) FROM join_forward_session")
+    return {"total": total, "with candidate parents": joined, "parent unknown": total - joined}
+
+
+def link_counts(engine: Engine) -> dict[str, int]:
+    """Links by grade."""
+    return links.count(engine, load())
+
+
+def skipped(engine: Engine) -> dict[str, int]:
+    """Skipped records by reason."""
+    return _counts(engine, "SELECT reason, count(*) FROM skipped GROUP BY reason ORDER BY reason")
+
+
+def events(engine: Engine) -> int:
+    """Events of the records that were understood; the values beyond the first of one identity are not new events."""
+    return engine.number("SELECT count(DISTINCT leaf) FROM parts WHERE coalesce(effect, '') <> 'skip' AND NOT extra")
+
+
+def identities(engine: Engine) -> int:
+    """Distinct machine identities: the principals that machine credentials speak for."""
+    return engine.number("SELECT count(DISTINCT subject) FROM credentials WHERE population = 'machine'")
+
+
+def scope(engine: Engine) -> Scope:
+    """What was read: per source and account its regions, event classes and period; and what was not."""
+    rows = engine.rows(
+        "SELECT source, account, min(time), max(time), count(DISTINCT leaf) FROM parts WHERE time IS NOT NULL "
+        "GROUP BY source, account ORDER BY source, account"
+    )
+    regions = _lists(engine, "region")
+    categories = _lists(engine, "category")
+    read = tuple(_part(row, regions, categories) for row in rows)
+    return Scope(read=read, not_read=_not_read(read))
+
+
+def _part(
+    row: tuple[Cell, ...], regions: Mapping[object, list[str]], categories: Mapping[object, list[str]]
+) -> ScopePart:
+    source, account, first, last, events = row
+    where = (source, account)
+    return ScopePart(
+        source=str(source),
+        account=None if account is None else str(account),
+        regions=tuple(regions.get(where, ())),
+        categories=tuple(categories.get(where, ())),
+        first=text(int(str(first))) or "",
+        last=text(int(str(last))) or "",
+        events=int(str(events)),
+    )
+
+
+def _lists(engine: Engine, column: str) -> dict[object, list[str]]:
+    found: dict[object, list[str]] = {}
+    rows = engine.rows(
+        f"SELECT DISTINCT source, account, {column} FROM parts WHERE {column} IS NOT NULL "
+        f"ORDER BY source, account, {column}"
+    )
+    for source, account, value in rows:
+        found.setdefault((source, account), []).append(str(value))
+    return found
+
+
+def _not_read(read: tuple[ScopePart, ...]) -> tuple[str, ...]:
+    categories = {category.lower() for part in read for category in part.categories}
+    missing = ["other accounts", "other regions"]
+    if "data" not in categories:
+        missing.append("data events")
+    if "networkactivity" not in categories:
+        missing.append("network activity events")
+    return (*missing, "orchestrators", "approvals")
+
+
+def _counts(engine: Engine, sql: str) -> dict[str, int]:
+    return {str(name): int(str(number)) for name, number in engine.rows(sql)}

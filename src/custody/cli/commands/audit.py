@@ -1,0 +1,74 @@
+"""``custody audit``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from custody.cli import options
+from custody.cli.exits import CODES
+from custody.model.report import Report, Run
+from custody.settings.catalog import Settings
+
+SEVERITIES = ("low", "medium", "high", "critical")
+
+
+@click.command("audit")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report as one HTML file.")
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 5 on a finding this severe or more.")
+@options.settings
+@options.as_json
+def COMMAND(  # noqa: N802  # the name under which the command is looked up
+    paths: tuple[Path, ...], html: Path | None, fail_on: str | None, settings: Settings, as_json: bool
+) -> int:
+    """Read logs, seal them, join them into chains, judge every chain, and show it.
+
+    PATH is a file or folder: CloudTrail as delivered (.json.gz), arrays, NDJSON, lookup-events output, EventBridge
+    envelopes; .gz, .zip and .tar.gz of them. Run it again: nothing is counted twice.
+    """
+    from custody.cli.output import emit, style
+    from custody.cli.progress import watching
+    from custody.pipeline.audit import audit
+
+    with watching() as observer:
+        report = audit(settings, paths, observer)
+    if html is not None:
+        from custody.pipeline.report import write
+
+        write(settings, "html", html)
+    if as_json:
+        emit(report)
+    else:
+        from custody.reports.terminal.page import page
+
+        click.echo(page(report, style(settings)), nl=False)
+        _problems(report)
+    return outcome(report, fail_on)
+
+
+def outcome(report: Report, fail_on: str | None) -> int:
+    """The exit code: findings only where asked, then bad input."""
+    from custody.model.verdicts import SEVERITY_ORDER
+
+    if fail_on is not None:
+        worst = max((SEVERITY_ORDER[found.severity] for found in report.findings), default=-1)
+        if worst >= SEVERITY_ORDER[fail_on]:
+            return CODES["findings"]
+    if report.run is not None and report.run.problems:
+        return CODES["input"]
+    return CODES["done"]
+
+
+def _problems(report: Report) -> None:
+    from custody.reports.safe import plain
+
+    run = report.run or Run()
+    for text in run.recovered:
+        click.echo(f"recovered: {plain(text)}", err=True)
+    problems = run.problems
+    for text in problems[:20]:
+        click.echo(f"not read: {plain(text)}", err=True)
+    if len(problems) > 20:
+        click.echo(f"not read: and {len(problems) - 20} more; --json lists all", err=True)

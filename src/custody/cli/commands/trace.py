@@ -1,0 +1,37 @@
+"""``custody trace``: one credential, step by step."""
+
+from __future__ import annotations
+
+import click
+
+from custody.cli import options
+from custody.cli.exits import CODES
+from custody.settings.catalog import Settings
+
+
+@click.command("trace")
+@click.argument("key")
+@options.reading
+@options.as_json
+def COMMAND(key: str, settings: Settings, as_json: bool) -> int:  # noqa: N802
+    """Show the chain of the credential that KEY means.
+
+    KEY is an access key, session ARN, event id, address, instance, role, resource, user agent or credential id.
+    Where it means several, they are listed, most used first.
+    """
+    from custody.cli.output import emit, style
+    from custody.pipeline.trace import find
+
+    found = find(settings, key)
+    if as_json:
+        emit(found.chain if found.chain is not None else found)
+    else:
+        from custody.reports.terminal import chain, hits, nothing
+
+        if found.chain is not None:
+            click.echo(chain(found.chain, style(settings)), nl=False)
+        elif found.hits:
+            click.echo(hits(found.searched_for(), found.names, style(settings)), nl=False)
+        else:
+            click.echo(nothing(found.searched_for(), key), nl=False)
+    return CODES["done"] if found.hits else CODES["not found"]

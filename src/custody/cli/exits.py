@@ -1,0 +1,23 @@
+"""Exit codes, in one table (docs/exit-codes.md is held against it by a test)."""
+
+CODES: dict[str, int] = {
+    "done": 0,
+    "input": 1,
+    "usage": 2,
+    "not found": 3,
+    "store": 4,
+    "findings": 5,
+    "unfinished": 6,
+    "interrupted": 130,
+}
+
+MEANING: dict[str, str] = {
+    "done": "everything was done; findings alone do not change it",
+    "input": "done, but some input could not be read or understood; the rest was",
+    "usage": "the command line, a setting or the contract is wrong; nothing was done",
+    "not found": "what was asked for is not in the store",
+    "store": "the store is damaged, locked, forked, or cannot be used",
+    "findings": "done, and there is a finding at or above --fail-on",
+    "unfinished": "verify found an unfinished commit and no damage; the next audit finishes or undoes it",
+    "interrupted": "interrupted; what was sealed stays, run again to go on",
+}

@@ -1,0 +1,31 @@
+"""What ``verify`` found, as text."""
+
+from __future__ import annotations
+
+from custody.pipeline.verify import Verified
+from custody.reports.safe import plain
+
+MOST = 50
+
+
+def described(found: Verified) -> str:
+    """Every problem with its file, then the log and how far the claim goes."""
+    words = {"ok": "everything agrees", "unfinished": "an unfinished commit, no damage", "damaged": "DAMAGED"}
+    lines = [f"{found.status:<11} {words[found.status]}"]
+    for name, problems in (("damage", found.damage), ("unfinished", found.unfinished)):
+        lines += [f"{name:<11} {plain(path)}: {plain(text)}" for path, text in problems[:MOST]]
+        if len(problems) > MOST:
+            lines.append(f"{name:<11} and {len(problems) - MOST} more; --json lists all")
+    lines += [
+        f"log         {plain(found.origin)}, {found.size if found.size is not None else 'no'} leaves",
+        f"records     {found.records:,} payloads agree with their entries"
+        if found.status == "ok"
+        else f"records     {found.records:,} payloads compared",
+        f"key         {plain(found.vkey)}",
+        f"            trusted: {found.trusted}",
+        f"not covered {', '.join(found.exempt)}",
+    ]
+    if found.against is not None and found.status == "ok":
+        lines.append(f"against     {plain(found.against)}: the log continues it")
+    lines.append(f"anchored    no: {found.claim}")
+    return "\n".join(lines)

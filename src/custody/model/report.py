@@ -1,0 +1,211 @@
+"""The report object: what ``audit`` and ``report`` say about a committed store, and the chain that ``trace`` shows.
+
+Field names are the documented JSON (docs/json.md). Times are microseconds in the tables and RFC 3339 text here.
+"""
+
+import msgspec
+
+from custody.model.verdicts import Finding
+
+
+class LeafRef(msgspec.Struct, frozen=True):
+    """A leaf of a log: what every claim cites."""
+
+    log: str
+    index: int
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Server-issued keys whose issuing call succeeded, distinct keys presented, and those that are both."""
+
+    issued: int
+    used: int
+    joined: int
+
+
+class QuestionCounts(msgspec.Struct, frozen=True, kw_only=True, rename={"not_applicable": "n/a"}):
+    """The verdicts on one question over all machine credentials."""
+
+    question: str
+    proved: int
+    violated: int
+    unproven: int
+    open: int
+    not_applicable: int
+    indicated: int
+    claimed: int
+    judged: bool
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """A coverage number: ``count`` of ``of``; both None where the population is unknown. ``why`` explains a zero."""
+
+    count: int | None
+    of: int | None
+    why: str
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """The three coverage numbers, the verdicts by question, and the change that would settle most."""
+
+    population: Ratio
+    chains: Ratio
+    identities: Ratio
+    questions: tuple[QuestionCounts, ...]
+    cheapest_fix: str | None
+    cheapest_fix_settles: int
+    contract: str | None
+
+
+class ScopePart(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of one account: regions, event classes, and from when to when."""
+
+    source: str
+    account: str | None
+    regions: tuple[str, ...]
+    categories: tuple[str, ...]
+    first: str
+    last: str
+    events: int
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer rests on, and what was not read."""
+
+    read: tuple[ScopePart, ...]
+    not_read: tuple[str, ...]
+
+
+class CheckpointRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The checkpoint of the log: ``log`` is its origin, ``root`` base64 as in the signed note."""
+
+    log: str
+    size: int
+    root: str
+
+
+class ContractRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The contract in force, and what it declares that is not judged yet (``class: field``)."""
+
+    digest: str | None
+    classes: int
+    not_judged: tuple[str, ...]
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did."""
+
+    files: int = 0
+    known_files: int = 0
+    records: int = 0
+    new: int = 0
+    duplicates: int = 0
+    seconds: float = 0.0
+    problems: tuple[str, ...] = ()
+    recovered: tuple[str, ...] = ()
+    derived: str = "unchanged"
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole object."""
+
+    version: str
+    as_of: str | None
+    records: int
+    understood: int
+    skips: int
+    skipped: dict[str, int]
+    duplicates: int
+    conflicts: int
+    variants: int
+    events: int
+    keys: Keys
+    credentials: dict[str, int]
+    forward_sessions: dict[str, int]
+    unissued: dict[str, int]
+    links: dict[str, int]
+    coverage: Coverage
+    scope: Scope
+    findings: tuple[Finding, ...]
+    contract: ContractRef
+    acquisitions: int
+    checkpoint: CheckpointRef | None = None
+    run: Run | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a chain. ``rule`` is the join that put it there, ``count`` how many records it stands for."""
+
+    stage: str
+    time: str
+    event: str
+    leaf: LeafRef
+    join: str
+    asserter: str
+    rule: str
+    text: str
+    count: int = 1
+    origin: str | None = None
+    outcome: str = "success"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict as shown: its question, what it rests on, and the leaves cited."""
+
+    question: str
+    state: str
+    text: str
+    basis: str | None
+    best: str | None
+    settles: str | None
+    until: str | None
+    count: int
+    leaves: tuple[LeafRef, ...]
+
+
+class Related(msgspec.Struct, frozen=True, kw_only=True):
+    """Another credential in the tree: a parent, child or candidate, and how it is joined."""
+
+    key: str
+    credential: str
+    join: str
+    leaf: LeafRef
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """Something made or changed with a credential: a user, a key, a grant, a trust edit."""
+
+    effect: str
+    what: str
+    time: str
+    by: str
+    leaf: LeafRef
+
+
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
+    """One credential from issue to end."""
+
+    credential: str
+    who: str
+    population: str
+    keys: tuple[str, ...]
+    subject: str | None
+    workload: str | None
+    lineage: str | None
+    identity_class: str | None
+    unissued: str | None
+    root: str | None
+    parent: Related | None
+    children: tuple[Related, ...]
+    children_total: int
+    issued_at: str | None
+    not_after: str | None
+    uses: int
+    successes: int
+    denied: int
+    forward_sessions: int
+    origins: tuple[tuple[str, int, str], ...]
+    stages: tuple[Step, ...]
+    verdicts: tuple[Answer, ...]
+    findings: tuple[str, ...] = ()
+    conflicted: bool = False

@@ -1,0 +1,29 @@
+"""Times in every table are microseconds since 1970-01-01T00:00:00Z; people and JSON see RFC 3339 text in UTC."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def text(microseconds: int | None) -> str | None:
+    """RFC 3339 in UTC: whole seconds where the time has no fraction, else microseconds. None stays None."""
+    if microseconds is None:
+        return None
+    moment = EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+
+
+def duration(microseconds: int) -> str:
+    """A length of time in words: ``6 h 35 m``."""
+    minutes, seconds = divmod(microseconds // 1_000_000, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def microseconds(moment: str | None) -> int | None:
+    """The inverse of ``text``: microseconds of an RFC 3339 time with a zone. None stays None."""
+    if moment is None:
+        return None
+    return (datetime.fromisoformat(moment) - EPOCH) // timedelta(microseconds=1)

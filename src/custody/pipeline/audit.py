@@ -1,0 +1,277 @@
+"""The main job: acquire, seal, join, judge."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import file_digest
+from pathlib import Path
+
+import msgspec
+
+from custody import __version__
+from custody.errors import SourceError, UsageError
+from custody.model.records import Acquisition, Batch
+from custody.model.report import Report, Run
+from custody.pipeline import intake, tables
+from custody.pipeline.intake import Task, Unread
+from custody.pipeline.workers import Pool
+from custody.readers.discover import discover
+from custody.readers.limits import Limits
+from custody.readers.survey import survey
+from custody.settings.catalog import Settings
+from custody.store.writer import Writer
+
+COMMIT = 65_000
+"""Records that are gathered before they are committed."""
+
+
+class Progress(msgspec.Struct):
+    """How far a run is, for whoever shows it. ``stage`` is a word for people."""
+
+    stage: str = "looking"
+    files: int = 0
+    done: int = 0
+    records: int = 0
+    size: int = 0
+
+
+Observer = Callable[[Progress], None]
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """A file to hash, and whether its bytes as received are known already is for the writer to say."""
+
+    path: Path
+    limits: Limits
+
+
+class Surveyed(msgspec.Struct, frozen=True):
+    """What a file holds."""
+
+    path: Path
+    found: tuple[Acquisition, ...]
+    problems: tuple[str, ...]
+
+
+class _Counts:
+    """What this run did."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.files = self.known = self.records = self.new = self.duplicates = 0
+        self.problems: list[str] = []
+
+    def run(self, recovered: Sequence[str], derived: str) -> Run:
+        return Run(
+            files=self.files,
+            known_files=self.known,
+            records=self.records,
+            new=self.new,
+            duplicates=self.duplicates,
+            seconds=round(time.monotonic() - self.started, 3),
+            problems=tuple(self.problems),
+            recovered=tuple(recovered),
+            derived=derived,
+        )
+
+
+def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Report:
+    """Audit ``paths`` into the store of ``settings``; gives the report about the whole committed store."""
+    if not paths:
+        raise UsageError("nothing to audit", expected="files or folders")
+    contract = tables.load_contract(settings)
+    counts, progress = _Counts(), Progress()
+    pool: Pool[Survey | Task, Surveyed | Batch | Unread] = Pool(_work, settings.jobs)
+    try:
+        with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
+            tables.seal_contract(writer, contract, now())
+            files = _files(paths, counts)
+            tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
+            _read(writer, pool, tasks, counts, progress, observer)
+            progress.stage = "joining"
+            observer(progress)
+            report, derived = tables.refresh(writer, settings, contract)
+            recovered = writer.recovered
+    finally:
+        pool.close()
+    return msgspec.structs.replace(
+        report, checkpoint=tables.checkpoint(settings.store), run=counts.run(recovered, derived)
+    )
+
+
+def now() -> str:
+    """The time of this machine, RFC 3339 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def whoami() -> str:
+    """Who acquires: user and machine, as the system names them."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits of reading that the settings give."""
+    return Limits(max_record=settings.max_record, max_ratio=settings.max_ratio, max_content=settings.max_content)
+
+
+def _files(paths: Sequence[Path], counts: _Counts) -> list[Path]:
+    found: list[Path] = []
+    for each in discover(paths):
+        if isinstance(each, SourceError):
+            counts.problems.append(str(each))
+        else:
+            found.append(each)
+    counts.files = len(found)
+    return found
+
+
+def _acquire(
+    writer: Writer,
+    pool: Pool[Survey | Task, Surveyed | Batch | Unread],
+    files: Sequence[Path],
+    limits: Limits,
+    counts: _Counts,
+    progress: Progress,
+    observer: Observer,
+) -> list[Task]:
+    """Hash every file, seal what is new as acquisitions, and give what is left to read."""
+    progress.stage, progress.files = "hashing", len(files)
+    surveys: list[Survey] = []
+    for path in files:
+        if _finished(writer, path, counts):
+            counts.known += 1
+            progress.done += 1
+        else:
+            surveys.append(Survey(path, limits))
+        observer(progress)
+    tasks: list[Task] = []
+    waiting: list[Surveyed] = []
+    for surveyed in pool.run(surveys):
+        assert isinstance(surveyed, Surveyed)
+        counts.problems += surveyed.problems
+        progress.done += 1
+        progress.size += sum(each.content_size for each in surveyed.found)
+        observer(progress)
+        waiting.append(surveyed)
+    for some in _chunks(sorted(waiting, key=lambda each: str(each.path)), 2000):
+        tasks += _seal(writer, some, limits)
+    return tasks
+
+
+def _chunks(surveyed: Sequence[Surveyed], most: int) -> Iterator[list[Surveyed]]:
+    """Groups of at most ``most`` acquisitions (a single container may hold more)."""
+    group: list[Surveyed] = []
+    held = 0
+    for each in surveyed:
+        if group and held + len(each.found) > most:
+            yield group
+            group, held = [], 0
+        group.append(each)
+        held += len(each.found)
+    if group:
+        yield group
+
+
+def _finished(writer: Writer, path: Path, counts: _Counts) -> bool:
+    """Whether every record of the file is sealed already: that costs a hash."""
+    try:
+        with path.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        counts.problems.append(f"{path}: cannot be read ({error.strerror})")
+        return True
+    known = writer.known(digest)
+    return bool(known) and all(each.done for each in known)
+
+
+def _seal(writer: Writer, group: Sequence[Surveyed], limits: Limits) -> list[Task]:
+    places: dict[tuple[str, str | None], tuple[int, int, bool]] = {}
+    fresh: list[Acquisition] = []
+    for surveyed in group:
+        for each in surveyed.found:
+            if (each.received, each.member) not in places:
+                known = [k for k in writer.known(each.received) if k.member == each.member]
+                if known:
+                    places[each.received, each.member] = (known[0].leaf, known[0].records, known[0].done)
+                else:
+                    places[each.received, each.member] = (-1, 0, False)
+                    fresh.append(each)
+    if fresh:
+        for each, leaf in zip(fresh, writer.acquire(fresh, by=whoami(), at=now()), strict=True):
+            places[each.received, each.member] = (leaf, 0, False)
+    return _tasks(group, places, limits)
+
+
+def _tasks(
+    group: Sequence[Surveyed], places: dict[tuple[str, str | None], tuple[int, int, bool]], limits: Limits
+) -> list[Task]:
+    """One task a file; two files of the same bytes are read once."""
+    tasks: list[Task] = []
+    taken: set[int] = set()
+    for surveyed in group:
+        todo: list[tuple[Acquisition, int, int]] = []
+        for each in surveyed.found:
+            leaf, records, done = places[each.received, each.member]
+            if not done and leaf not in taken:
+                taken.add(leaf)
+                todo.append((each, leaf, records))
+        if todo:
+            acquisitions, leaves, consumed = zip(*todo, strict=True)
+            tasks.append(Task(surveyed.path, acquisitions, leaves, consumed, limits))
+    return tasks
+
+
+def _read(
+    writer: Writer,
+    pool: Pool[Survey | Task, Surveyed | Batch | Unread],
+    tasks: Sequence[Task],
+    counts: _Counts,
+    progress: Progress,
+    observer: Observer,
+) -> None:
+    progress.stage, progress.files, progress.done = "reading", len(tasks), 0
+    waiting: list[Batch] = []
+    held = 0
+    for result in pool.run(tasks):
+        if isinstance(result, Unread):
+            counts.problems.append(f"{result.path}: {result.problem}")
+            continue
+        assert isinstance(result, Batch)
+        waiting.append(result)
+        held += len(result)
+        progress.records += len(result)
+        progress.done += result.last
+        observer(progress)
+        if held >= COMMIT:
+            _commit(writer, waiting, counts)
+            waiting, held = [], 0
+    if waiting:
+        _commit(writer, waiting, counts)
+
+
+def _commit(writer: Writer, batches: Sequence[Batch], counts: _Counts) -> None:
+    committed = writer.commit(batches)
+    counts.records += sum(len(batch) for batch in batches)
+    counts.duplicates += committed.duplicates
+    counts.new += sum(len(batch) for batch in batches) - committed.duplicates
+
+
+def _work(task: Survey | Task) -> Iterator[Surveyed | Batch | Unread]:
+    """What a worker process does."""
+    if isinstance(task, Task):
+        yield from intake.read(task)
+        return
+    found = survey(task.path, task.limits)
+    yield Surveyed(
+        task.path,
+        tuple(each for each in found if isinstance(each, Acquisition)),
+        tuple(
+            str(each) if isinstance(each, SourceError) else f"{each.path}: {each.problem}"
+            for each in found
+            if isinstance(each, SourceError) or each.problem
+        ),
+    )

@@ -1,0 +1,102 @@
+"""From committed parts to the report object, and the derived tables on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from custody import __version__
+from custody.chains import build, holes, stored, summary
+from custody.chains.parts import Repeated
+from custody.engine.duck import Engine
+from custody.model.contracts import Contract
+from custody.model.report import ContractRef, Report
+from custody.model.times import text
+from custody.rules import coverage, judging
+from custody.rules.registry import load
+from custody.rules.rule import Rule
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store knows without its derived tables, and the derivation rests on.
+
+    ``received`` maps each event file to the time of acquisition of its records (µs); ``damaged`` lists files that
+    were not whole: leaf, name, content hash, problem.
+    """
+
+    files: tuple[Path, ...]
+    skips: tuple[Path, ...]
+    received: Mapping[Path, int]
+    repeated: tuple[Repeated, ...]
+    damaged: tuple[tuple[int, str, str, str], ...]
+    records: int
+    sealed: int
+    duplicates: int
+    acquisitions: int
+
+
+def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
+    """Build the chains and judge them. A function of what is committed, the contract and this version."""
+    rules = load()
+    build.build(engine, committed.files, committed.repeated, contract)
+    holes.build(engine, committed.skips, committed.damaged, contract)
+    as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
+    judging.prepare(engine, rules, as_of or 0)
+    judged = judging.judge_all(engine, rules, contract)
+    return _report(engine, committed, contract, judged, as_of, rules)
+
+
+def write(engine: Engine, folder: Path, files: Sequence[Path], report: Report) -> list[str]:
+    """Write the derived tables and the report object into ``folder``; gives the file names."""
+    names = stored.write(engine, folder, files, fact_tables(load()))
+    (folder / "report.json").write_bytes(msgspec.json.encode(report))
+    return sorted([*names, "report.json"])
+
+
+def fact_tables(rules: Sequence[Rule[msgspec.Struct]]) -> tuple[str, ...]:
+    """The names of the rules' own facts about credentials."""
+    return tuple(judging.facts_table(rule) for rule in rules if rule.question is not None and rule.facts)
+
+
+def _report(
+    engine: Engine,
+    committed: Committed,
+    contract: Contract,
+    judged: judging.Judged,
+    as_of: int | None,
+    rules: Sequence[Rule[msgspec.Struct]],
+) -> Report:
+    skipped = summary.skipped(engine)
+    skips = sum(skipped.values())
+    answered = frozenset(rule.question for rule in rules if rule.question is not None)
+    understood = committed.sealed - skips
+    return Report(
+        version=__version__,
+        as_of=text(as_of),
+        records=committed.records,
+        understood=understood,
+        skips=skips,
+        skipped=skipped,
+        duplicates=committed.duplicates,
+        conflicts=sum(len(each.leaves) - 1 for each in committed.repeated),
+        variants=sum(len(each.variants) for each in committed.repeated),
+        events=summary.events(engine),
+        keys=summary.keys(engine),
+        credentials=summary.populations(engine),
+        forward_sessions=summary.forward_sessions(engine),
+        unissued=summary.unissued(engine),
+        links=summary.link_counts(engine),
+        coverage=coverage.coverage(judged, summary.identities(engine), contract, answered),
+        scope=summary.scope(engine),
+        findings=tuple(judged.findings),
+        contract=contract_ref(contract),
+        acquisitions=committed.acquisitions,
+    )
+
+
+def contract_ref(contract: Contract) -> ContractRef:
+    """The contract in force, as reports cite it."""
+    waiting = tuple(f"{each.name}: {name}" for each in contract.classes for name in each.declared)
+    return ContractRef(digest=contract.digest, classes=len(contract.classes), not_judged=waiting)

@@ -1,0 +1,79 @@
+"""From a file to the log: for each source record, the leaf at which it is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from custody.errors import SourceError
+from custody.model.records import Acquisition, Framed
+from custody.model.report import LeafRef
+from custody.pipeline import intake
+from custody.pipeline.audit import limits_of
+from custody.pipeline.show import LOG
+from custody.readers.content import open_contents
+from custody.readers.framing import frame
+from custody.readers.limits import Limits
+from custody.readers.survey import survey
+from custody.settings.catalog import Settings
+from custody.sources.registry import sources
+from custody.store.reader import Reader
+from custody.store.values import same_value
+
+
+class Located(msgspec.Struct, frozen=True, kw_only=True):
+    """One source record. ``leaf`` is None where it is not in the store; ``own`` says that the leaf cites this file."""
+
+    member: str | None
+    at: int
+    length: int
+    source: str
+    id: str
+    leaf: LeafRef | None
+    own: bool
+
+
+def locate(settings: Settings, path: Path) -> tuple[tuple[Located, ...], tuple[str, ...]]:
+    """Every record of a file with its leaf, and what could not be read of it."""
+    limits = limits_of(settings)
+    found = survey(path, limits)
+    problems = [str(each) for each in found if isinstance(each, SourceError)]
+    whole = [each for each in found if isinstance(each, Acquisition)]
+    with Reader.open(settings.store) as reader:
+        located = tuple(_records(reader, path, whole, limits, problems))
+    return located, tuple(problems)
+
+
+def _records(
+    reader: Reader, path: Path, whole: list[Acquisition], limits: Limits, problems: list[str]
+) -> Iterator[Located]:
+    known = sources()
+    for acquisition, content in open_contents(path, whole, limits):
+        if isinstance(content, SourceError):
+            problems.append(str(content))
+            continue
+        for framed in frame(content, intake.wrappings_of(known), limits):
+            yield _located(reader, acquisition, framed)
+
+
+def _located(reader: Reader, acquisition: Acquisition, framed: Framed) -> Located:
+    (reading,) = intake.readings([framed], sources())
+    leaf, own = None, False
+    for candidate in reader.find(reading.source, reading.id):
+        kept = reader.kept(candidate).kept
+        if kept is None or reading.kept is None or same_value(kept, reading.kept):
+            leaf = LeafRef(LOG, candidate)
+            entry = reader.record(candidate)
+            own = entry.at == framed.at and reader.content_of(entry.file) == acquisition.content
+            break
+    return Located(
+        member=acquisition.member,
+        at=framed.at,
+        length=framed.length,
+        source=reading.source,
+        id=reading.id,
+        leaf=leaf,
+        own=own,
+    )

@@ -1,0 +1,49 @@
+"""The C2SP proof that a record is in the log, for anybody to check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from custody.errors import UsageError
+from custody.model.report import LeafRef
+from custody.pipeline.show import LOG, leaves_of
+from custody.settings.catalog import Settings
+from custody.store.reader import Reader
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written, and for which leaf of which log."""
+
+    leaf: LeafRef
+    size: int
+    origin: str
+    proof: str | None
+    entry: str | None
+
+
+def prove(settings: Settings, query: str, proof: Path | None, entry: Path | None) -> tuple[Proof, bytes]:
+    """Write the proof and, where asked, the sealed entry; gives both what was written and the proof's bytes."""
+    with Reader.open(settings.store) as reader:
+        leaves = leaves_of(reader, query)
+        if len(leaves) > 1:
+            found = ", ".join(f"{LOG}:{leaf}" for leaf in leaves)
+            raise UsageError(
+                "several values were sealed under this identity", where=query, found=found, advice="name a leaf"
+            )
+        data = reader.proof(leaves[0])
+        if proof is not None:
+            proof.write_bytes(data)
+        if entry is not None:
+            entry.write_bytes(reader.raw_entry(leaves[0]))
+        return (
+            Proof(
+                leaf=LeafRef(LOG, leaves[0]),
+                size=reader.size,
+                origin=reader.checkpoint().origin,
+                proof=None if proof is None else str(proof),
+                entry=None if entry is None else str(entry),
+            ),
+            data,
+        )

@@ -1,0 +1,126 @@
+"""From what a person typed to one chain, or to a ranked list of what it could mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from custody.chains import search, stored, trace
+from custody.model.report import Answer, Chain, LeafRef
+from custody.model.times import text
+from custody.model.verdicts import Verdict
+from custody.pipeline.derive import fact_tables
+from custody.pipeline.tables import Answers, answers
+from custody.rules import judging
+from custody.settings.catalog import Settings
+from custody.sources.registry import sources
+
+SHOWN = 40
+
+
+class Traced(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: one chain, or several hits with their names, or nothing and what was searched."""
+
+    query: str
+    chain: Chain | None
+    hits: tuple[search.Hit, ...]
+    names: dict[str, str]
+    searched: tuple[str, ...]
+
+    def searched_for(self) -> search.Searched:
+        """The search alone."""
+        return search.Searched(hits=self.hits, searched=self.searched)
+
+
+def find(settings: Settings, query: str) -> Traced:
+    """Trace ``query``: an access key, session, event id, address, instance, role, resource or user agent."""
+    with answers(settings) as open_tables:
+        return traced(open_tables, query)
+
+
+def traced(tables: Answers, query: str) -> Traced:
+    """The same over tables that are open already."""
+    found = resolve(tables, query)
+    if len(found.hits) == 1:
+        chains = chains_of(tables, [found.hits[0].key])
+        if chains:
+            return Traced(query=query, chain=chains[0], hits=found.hits, names={}, searched=found.searched)
+    names = judging.names_of(tables.engine, [hit.key for hit in found.hits])
+    return Traced(query=query, chain=None, hits=found.hits, names=names, searched=found.searched)
+
+
+def resolve(tables: Answers, query: str) -> search.Searched:
+    """The credentials that a query means."""
+    found = search.by_table(tables.engine, query)
+    if found.hits or not search.needs_parts(query):
+        return found
+    leaves = event_leaves(tables, query)
+    tables.all_parts()
+    more = search.by_parts(tables.engine, query, leaves)
+    return search.Searched(hits=more.hits, searched=(*found.searched, *more.searched))
+
+
+def event_leaves(tables: Answers, query: str) -> tuple[int, ...]:
+    """The leaves of a record by its identity in any source."""
+    if not search.EVENT.fullmatch(query):
+        return ()
+    return tuple(leaf for source in sources() for leaf in tables.reader.find(source.name, query))
+
+
+def chains_of(tables: Answers, keys: Sequence[str]) -> list[Chain]:
+    """The chain of each key that has a credential, in the order given. The tables answer nothing else afterwards."""
+    engine = tables.engine
+    tables.parts_of(keys, enough=SHOWN if len(keys) == 1 else None)
+    stored.focus(engine, keys, fact_tables(tables.rules), SHOWN)
+    verdicts = judging.verdicts_of(engine, tables.rules, tables.contract, keys)
+    found = [trace.credential(engine, key) for key in keys]
+    return [_chain(tables, each, verdicts[each.key]) for each in found if each is not None]
+
+
+def _chain(tables: Answers, found: trace.Credential, verdicts: Mapping[str, Verdict]) -> Chain:
+    engine, key = tables.engine, found.key
+    return Chain(
+        credential=found.credential,
+        who=found.who,
+        population=found.population,
+        keys=(found.key,),
+        subject=found.subject,
+        workload=found.workload,
+        lineage=found.lineage_id,
+        identity_class=found.identity_class,
+        unissued=_unissued(found),
+        root=found.root,
+        parent=trace.parent(engine, key),
+        children=trace.children(engine, key),
+        children_total=trace.children_total(engine, key),
+        issued_at=text(found.issued_at),
+        not_after=text(found.not_after),
+        uses=found.uses,
+        successes=found.successes,
+        denied=found.denied,
+        forward_sessions=trace.forward_sessions(engine, key),
+        origins=trace.origins(engine, key),
+        stages=trace.steps(engine, found),
+        verdicts=tuple(_answer(question, verdict) for question, verdict in verdicts.items()),
+        findings=tuple(each.id for each in tables.report.findings if each.subject == key),
+        conflicted=found.conflicted,
+    )
+
+
+def _unissued(found: trace.Credential) -> str | None:
+    return None if found.unissued_class is None else f"{found.unissued_class}: {found.unissued_evidence}"
+
+
+def _answer(question: str, verdict: Verdict) -> Answer:
+    return Answer(
+        question=question,
+        state=verdict.state.value,
+        text=verdict.text,
+        basis=None if verdict.basis is None else verdict.basis.value,
+        best=None if verdict.best is None else verdict.best.value,
+        settles=verdict.settles,
+        until=text(verdict.until),
+        count=verdict.count,
+        leaves=tuple(LeafRef(trace.LOG, leaf) for leaf in verdict.leaves),
+    )

@@ -1,0 +1,89 @@
+"""Check a store against its log, and the log against a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from custody.errors import UsageError
+from custody.settings.catalog import Settings
+from custody.store.keyring import read_last_signed, stored_vkey
+from custody.store.storefile import read_store_file
+from custody.store.verification import Verification
+from custody.store.verification import verify as check
+
+ANCHOR = "tamper-evident to holders of an earlier checkpoint"
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found. ``status`` is ok, unfinished or damaged; ``trusted`` says whose word the key is."""
+
+    status: str
+    log: str
+    origin: str
+    vkey: str
+    trusted: str
+    size: int | None
+    root: str | None
+    records: int
+    exempt: tuple[str, ...]
+    damage: tuple[tuple[str, str], ...]
+    unfinished: tuple[tuple[str, str], ...]
+    against: str | None
+    anchored: bool = False
+    claim: str = ANCHOR
+
+
+def verify(
+    settings: Settings, vkey: str | None, against: Path | None, progress: Callable[[int, int], None] | None
+) -> Verified:
+    """Verify the whole store; ``vkey`` is a key or a file that holds one."""
+    store = read_store_file(settings.store)
+    own = stored_vkey(settings.keys, store.store)
+    key, trusted = _key(vkey, own)
+    found = check(
+        settings.store,
+        vkey=key,
+        last_signed=read_last_signed(settings.keys / store.store),
+        against=None if against is None else against.read_bytes(),
+        progress=progress,
+        processes=settings.jobs,
+    )
+    return _verified(found, trusted, against)
+
+
+def _key(given: str | None, own: str | None) -> tuple[str | None, str]:
+    if given is not None:
+        text = Path(given).read_text(encoding="utf-8").strip() if _is_file(given) else given.strip()
+        if "+" not in text:
+            raise UsageError("not a verifier key", where="--vkey", found=repr(text[:60]), expected="name+hash+key")
+        return text, "the key that was given"
+    if own is not None:
+        return own, "the key folder"
+    return None, "the store's own word"
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _verified(found: Verification, trusted: str, against: Path | None) -> Verified:
+    return Verified(
+        status="damaged" if found.damage or found.size is None else "unfinished" if found.unfinished else "ok",
+        log=found.log,
+        origin=found.origin,
+        vkey=found.vkey,
+        trusted=trusted,
+        size=found.size,
+        root=found.root,
+        records=found.records,
+        exempt=found.exempt,
+        damage=tuple((problem.path, problem.text) for problem in found.damage),
+        unfinished=tuple((problem.path, problem.text) for problem in found.unfinished),
+        against=None if against is None else str(against),
+    )

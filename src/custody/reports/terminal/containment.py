@@ -1,0 +1,80 @@
+"""``custody contain``: what is alive now, what would end each and with what collateral, and what was made."""
+
+from custody.chains.containment import Containment, Member, Way
+from custody.model.report import Made
+from custody.reports.safe import cleaned, shortened
+from custody.reports.terminal.layout import COLUMNS, LABEL, labelled, listed, wrapped
+from custody.reports.terminal.style import PLAIN, Style
+from custody.reports.words import counted, number, short_key, stamp
+
+ROOM = COLUMNS - LABEL
+
+
+def containment(found: Containment, style: Style = PLAIN) -> str:
+    """The whole answer. Commands stand on lines of their own, never divided, so that they can be copied."""
+    found = cleaned(found)
+    asked = [member for member in found.members if member.depth == 0]
+    below = [member for member in found.members if member.depth > 0]
+    lines = [
+        *_alive(found, style),
+        *_descendants(below, found.cut_off, style),
+        *_made(found.made, style),
+        *(line for member in (*asked, *below) if member.alive for line in _ways(member, style)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _titled(title: str, lines: list[str], style: Style) -> list[str]:
+    first, *rest = labelled(title, lines)
+    return [style.strong(title) + first[len(title) :], *rest]
+
+
+def _alive(found: Containment, style: Style) -> list[str]:
+    if not found.members:
+        return _titled("alive now", ["nothing is known of this key"], style)
+    if found.alive:
+        text = f"{number(found.alive)} of {counted(len(found.members), 'credential')}, as of {stamp(found.as_of)}"
+        return _titled("alive now", wrapped(text, ROOM), style)
+    ends = [f"{short_key(member.key)}: {member.ended}" for member in found.members if member.ended]
+    lines = wrapped(f"nothing, as of {stamp(found.as_of)}", ROOM)
+    lines += [line for end in ends[:3] for line in wrapped(end, ROOM)]
+    lines += [f"and {number(len(ends) - 3)} more"] if len(ends) > 3 else []
+    return _titled("alive now", lines, style)
+
+
+def _descendants(below: list[Member], cut_off: bool, style: Style) -> list[str]:
+    if not below:
+        return _titled("descendants", ["none seen in scope"], style)
+    alive = sum(member.alive for member in below)
+    text = f"{counted(len(below), 'credential')}, {number(alive)} alive, {number(len(below) - alive)} ended"
+    return _titled("descendants", [text, *(["the list is cut off here"] if cut_off else [])], style)
+
+
+def _made(made: tuple[Made, ...], style: Style) -> list[str]:
+    if not made:
+        return _titled("made with it", ["no users, keys or trust changes seen in scope"], style)
+    lines = [line for one in made for line in _one(one)]
+    return _titled("made with it", lines, style)
+
+
+def _one(made: Made) -> list[str]:
+    facts = [stamp(made.time), made.effect, short_key(made.what), f"leaf {made.leaf.log}:{made.leaf.index}"]
+    first, *rest = listed(facts, ROOM, "  ")
+    return [first, *(f"  {line}" for line in listed([" ".join(rest)], ROOM - 2))] if rest else [first]
+
+
+def _ways(member: Member, style: Style) -> list[str]:
+    until = f"alive until {stamp(member.until)}" if member.until else "alive, never expires"
+    last = f"last success {stamp(member.last_success)}" if member.last_success else "never used with success"
+    depth = "asked about" if member.depth == 0 else f"descendant, depth {member.depth}"
+    lines = ["", style.strong(shortened(f"{short_key(member.key)}  {member.who}", COLUMNS))]
+    lines += [f"  {line}" for line in listed([depth, until, last], COLUMNS - 2)]
+    for way in member.ways:
+        lines += _way(way, style)
+    return lines
+
+
+def _way(way: Way, style: Style) -> list[str]:
+    others = f"also ends {counted(way.collateral, 'other live credential')}" if way.collateral else "ends nothing else"
+    text = f"{way.action}: {way.effect}; {others}"
+    return [*(f"  {line}" for line in wrapped(text, COLUMNS - 2)), style.faint(f"    {way.command}")]

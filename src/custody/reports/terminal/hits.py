@@ -1,0 +1,39 @@
+"""What a search found: a ranked list, or what was searched and what would have shown it."""
+
+from collections.abc import Mapping
+
+from custody.chains.search import Searched
+from custody.reports.safe import cleaned, plain, shortened, width
+from custody.reports.terminal.layout import COLUMNS, labelled, pad, right, wrapped
+from custody.reports.terminal.style import PLAIN, Style
+from custody.reports.words import counted, number, short_key
+
+KEYS = 24
+
+
+def hits(searched: Searched, names: Mapping[str, str], style: Style = PLAIN) -> str:
+    """One line a credential, most uses first. ``names`` says whose each key is (``Chain.who``)."""
+    found = cleaned(searched).hits
+    whose = {plain(key): plain(name) for key, name in names.items()}
+    how = sorted({hit.how for hit in found})
+    columns = max((width(number(hit.weight)) for hit in found), default=0)
+    columns = max(columns, len("uses"))
+    head = f"{counted(len(found), 'credential')} by {' and '.join(how)}"
+    lines = [style.strong(shortened(head, COLUMNS)), style.faint(f"{pad('key', KEYS)}{right('uses', columns)}  whose")]
+    for hit in found:
+        name = shortened(whose.get(hit.key, ""), COLUMNS - KEYS - columns - 2)
+        key = pad(shortened(short_key(hit.key), KEYS - 2), KEYS)
+        lines.append(f"{key}{right(number(hit.weight), columns)}  {name}".rstrip())
+    return "\n".join([*lines, style.faint("custody trace KEY shows one")]) + "\n"
+
+
+def nothing(searched: Searched, text: str, style: Style = PLAIN) -> str:
+    """No credential: what was looked for, where, and what would have shown it."""
+    where = ", ".join(cleaned(searched).searched) or "nothing"
+    would = "a log of the account, region and time in which it was issued or used: custody scope says what was read"
+    lines = [
+        style.strong(shortened(f"no credential matches {plain(text)}", COLUMNS)),
+        *labelled("searched", wrapped(where, COLUMNS - 14)),
+        *labelled("would show it", wrapped(would, COLUMNS - 14)),
+    ]
+    return "\n".join(lines) + "\n"

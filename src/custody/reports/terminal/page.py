@@ -1,0 +1,68 @@
+"""The main page: what ``custody audit`` ends with."""
+
+from custody.model.report import Report
+from custody.reports.safe import cleaned, shortened
+from custody.reports.terminal.coverage import fix, main_questions, numbers, table
+from custody.reports.terminal.findings import summary
+from custody.reports.terminal.layout import COLUMNS, LABEL, ended, joined, labelled, listed, wrapped
+from custody.reports.terminal.scope import read, records
+from custody.reports.terminal.style import PLAIN, Style
+from custody.reports.words import PROMISE, counted, number, population
+
+TOP = 5
+ACCOUNTS = 3
+
+
+def page(report: Report, style: Style = PLAIN) -> str:
+    """Scope, records, keys, credentials, coverage, findings, the cheapest fix, the seal: in that order, 80 columns."""
+    report = cleaned(report)
+    sections = (
+        [
+            *read(report, style, ACCOUNTS),
+            *records(report, style),
+            *_keys(report, style),
+            *_credentials(report, style),
+        ],
+        _coverage(report, style),
+        summary(report, style, TOP),
+        fix(report.coverage, style),
+        seal(report, style),
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _keys(report: Report, style: Style) -> list[str]:
+    keys = report.keys
+    items = [f"{number(keys.issued)} issued here", f"{number(keys.used)} used", f"{number(keys.joined)} both"]
+    return _titled("KEYS", listed(items, COLUMNS - LABEL), style)
+
+
+def _credentials(report: Report, style: Style) -> list[str]:
+    counts = [(population(name), value) for name, value in report.credentials.items()]
+    lines = listed([joined([pair]) for pair in counts] or ["none"], COLUMNS - LABEL, "   ")
+    total = report.forward_sessions.get("total", 0)
+    if total:
+        lines.append(f"and {counted(total, 'forward access session')}, uses of their parents")
+    return _titled("CREDENTIALS", lines, style)
+
+
+def _coverage(report: Report, style: Style) -> list[str]:
+    shown = main_questions(report.coverage.questions)
+    rest = len(report.coverage.questions) - len(shown)
+    last = ended([f"… {counted(rest, 'more question')}" if rest > 0 else ""], "custody coverage")
+    return [*numbers(report, style), *table(shown, report, style), *last]
+
+
+def seal(report: Report, style: Style) -> list[str]:
+    """What the evidence is sealed in, and what that proves to whom."""
+    found = report.checkpoint
+    if found is None:
+        return ["not sealed: there is no checkpoint"]
+    text = f"sealed, {counted(found.size, 'leaf', 'leaves')}, root {shortened(found.root, 12)}; not anchored: {PROMISE}"
+    lines = ended(wrapped(text, COLUMNS), "custody verify")
+    return [line.replace("sealed", style.strong("sealed"), 1) if not at else line for at, line in enumerate(lines)]
+
+
+def _titled(title: str, lines: list[str], style: Style) -> list[str]:
+    first, *rest = labelled(title, lines)
+    return [style.strong(title) + first[len(title) :], *rest]

@@ -1,0 +1,75 @@
+"""The words, marks and numbers that every report shares, so that a page, a trace and a file say the same thing alike."""
+
+from datetime import datetime
+
+from custody.model.verdicts import Question, State
+
+LOG = "operations"
+"""The log that the leaves of findings and counts are in."""
+
+MARKS: dict[str, str] = {"proved": "✔", "violated": "✗", "unproven": "?", "open": "…", "n/a": "–"}
+"""A mark for each state; it always stands beside its word."""
+
+SEVERITIES = ("critical", "high", "medium", "low")
+
+PEOPLE: dict[str, str] = {"machine": "machines", "person": "people"}
+
+PROMISE = "tamper-evident to holders of an earlier checkpoint"
+"""What an unanchored log may claim, and no more."""
+
+
+def number(value: int) -> str:
+    """With thousands separators."""
+    return f"{value:,}"
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """``1 leaf``, ``12 leaves``: the plural is ``one`` with an s unless given."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
+def population(name: str) -> str:
+    """The plural under which a population is counted."""
+    return PEOPLE.get(name, name)
+
+
+def short_key(key: str) -> str:
+    """The value of a typed key (``type:scope:value``), which is what people know it by; anything else as it is."""
+    kind, colon, rest = key.partition(":")
+    scope, second, value = rest.partition(":")
+    return value if colon and second and value and "_" in kind and scope else key
+
+
+def moment(text: str | None) -> datetime | None:
+    """The time that RFC 3339 ``text`` names; None where it names none."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
+
+
+def stamp(text: str | None) -> str:
+    """``2023-07-10 11:55:22 UTC``; a text that is no time stays as it is."""
+    found = moment(text)
+    return f"{found:%Y-%m-%d %H:%M:%S} UTC" if found else text or "unknown"
+
+
+def period(first: str, last: str) -> str:
+    """``2023-07-10 11:42–12:37``, or both dates where they differ."""
+    since, until = moment(first), moment(last)
+    if since is None or until is None:
+        return f"{first} – {last}"
+    if since.date() == until.date():
+        return f"{since:%Y-%m-%d %H:%M}–{until:%H:%M}"
+    return f"{since:%Y-%m-%d %H:%M} – {until:%Y-%m-%d %H:%M}"
+
+
+def state_word(state: str, best: str | None) -> str:
+    """The word beside the mark: an unproven answer says what it does have."""
+    return best if state == State.UNPROVEN and best in ("indicated", "claimed") else state
+
+
+def answered(question: str) -> str:
+    """A question's name where there is little room."""
+    return "used within its limits" if question == Question.WITHIN else question

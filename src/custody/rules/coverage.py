@@ -1,0 +1,52 @@
+"""The three coverage numbers, and the change that would settle most."""
+
+from collections import Counter
+
+from custody.model.contracts import Contract
+from custody.model.report import Coverage, QuestionCounts, Ratio
+from custody.model.verdicts import Best, Question, State
+from custody.rules.judging import Judged
+
+
+def coverage(judged: Judged, identities: int, contract: Contract, answered: frozenset[Question]) -> Coverage:
+    """Put the counts together; violations never enter a percentage."""
+    fix = judged.settles.most_common()
+    fix.sort(key=lambda item: (-item[1], item[0]))
+    return Coverage(
+        population=Ratio(count=None, of=None, why="no orchestrator was read"),
+        chains=Ratio(count=judged.complete, of=judged.machines, why=_why(judged, contract, answered)),
+        identities=Ratio(count=0 if not judged.complete else None, of=identities, why=_why(judged, contract, answered)),
+        questions=tuple(_counts(judged, question, question in answered) for question in Question),
+        cheapest_fix=fix[0][0] if fix else None,
+        cheapest_fix_settles=fix[0][1] if fix else 0,
+        contract=contract.digest,
+    )
+
+
+def _counts(judged: Judged, question: Question, is_judged: bool) -> QuestionCounts:
+    counts: Counter[str] = judged.counts.get(question.value, Counter())
+    return QuestionCounts(
+        question=question.value,
+        proved=counts.get(State.PROVED.value, 0),
+        violated=counts.get(State.VIOLATED.value, 0),
+        unproven=counts.get(State.UNPROVEN.value, 0),
+        open=counts.get(State.OPEN.value, 0),
+        not_applicable=counts.get(State.NOT_APPLICABLE.value, 0),
+        indicated=counts.get(Best.INDICATED.value, 0),
+        claimed=counts.get(Best.CLAIMED.value, 0),
+        judged=is_judged,
+    )
+
+
+def _why(judged: Judged, contract: Contract, answered: frozenset[Question]) -> str:
+    if not judged.machines:
+        return "no machine credential was seen"
+    if judged.complete:
+        return ""
+    waiting = [question.value for question in Question if question not in answered]
+    reasons = []
+    if contract.digest is None:
+        reasons.append("owner, purpose: no contract or register yet")
+    if waiting:
+        reasons.append(f"not judged yet: {', '.join(waiting)}")
+    return "; ".join(reasons) or "every chain has a question that is not proved"

@@ -1,0 +1,50 @@
+"""Is the end of the credential on record?"""
+
+import msgspec
+
+from custody.model.contracts import Contract
+from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven
+from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """The facts that this rule looks at."""
+
+    issue_leaf: int | None
+    not_after: int | None
+    end_effect: str | None
+    end_leaf: int | None
+    end_until: int | None
+    conflicted: bool
+    as_of: int
+
+
+def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
+    """Observed where a record ends it; issuer-enforced where the issuer's own expiry has passed; else open."""
+    cited = () if row.issue_leaf is None else (row.issue_leaf,)
+    if row.conflicted:
+        return unproven("a record of this key is in conflict", Best.NOTHING, *cited)
+    if row.end_leaf is not None and row.end_until is None:
+        return proved(f"{row.end_effect}", Basis.OBSERVED, row.end_leaf)
+    if row.not_after is not None and row.not_after < row.as_of:
+        return proved("expired, as the issuer stated at issue", Basis.ISSUER_ENFORCED, *cited)
+    if row.not_after is not None:
+        return open_until("alive until it expires", row.not_after, *cited)
+    if row.issue_leaf is None:
+        return unproven("no issuance is recorded, so no expiry is known", settles="the log of the issuing account")
+    return open_until("alive: long-lived, and no end was seen", None, *cited)
+
+
+RULE = Rule(
+    id="end-recorded",
+    title="end recorded",
+    question=Question.END_RECORDED,
+    severity=Severity.MEDIUM,
+    why="Access that nobody can show to have ended has to be treated as alive.",
+    action="End it, or collect the log that ended it.",
+    fix="credentials with an expiry",
+    controls=("NHI1:2025", "AC-2", "AC-12", "CC6.3"),
+    row=Row,
+    judge=judge,
+    populations=MACHINES_AND_UNKNOWN,
+)

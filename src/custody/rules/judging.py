@@ -1,0 +1,216 @@
+"""Run every rule over the chains: verdicts counted by question, and findings."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from custody.engine.duck import Cell, Engine
+from custody.model.contracts import Contract
+from custody.model.keys import stable_id
+from custody.model.verdicts import (
+    SEVERITY_ORDER,
+    Best,
+    Finding,
+    Population,
+    Question,
+    Severity,
+    State,
+    Verdict,
+    unproven,
+)
+from custody.rules.rule import Rule
+
+NOT_JUDGED = unproven("not judged yet")
+AnyRule = Rule[msgspec.Struct]
+
+
+class Subject(msgspec.Struct, frozen=True, array_like=True):
+    """Who a row is about: what every finding needs to name it."""
+
+    key: str
+    credential: str
+    population: str
+    who: str
+
+
+class Judged(msgspec.Struct, kw_only=True):
+    """What the rules said: per question counts over machines, findings, and how many chains are complete."""
+
+    counts: dict[str, Counter[str]]
+    findings: list[Finding]
+    complete: int
+    machines: int
+    settles: Counter[str]
+
+
+WHO = (
+    "concat(CASE WHEN c.issued THEN CASE WHEN c.not_after IS NULL THEN 'long-lived key …' ELSE 'temporary key …' END "
+    "ELSE 'key …' END, substr(c.key, greatest(length(c.key) - 7, 1)), ' of ', "
+    "coalesce(regexp_replace(coalesce(c.workload, c.subject), '^[^:]*:[^:]*:', ''), 'an unknown principal'))"
+)
+
+
+def credentials_sql(rule: AnyRule, where: str) -> str:
+    """The query that gives a rule its rows: who it is about, then the rule's own columns."""
+    columns = ", ".join(f'f."{name}"' if _from_facts(rule, name) else f'c."{name}"' for name in _fields(rule))
+    facts = f" LEFT JOIN {facts_table(rule)} f ON f.key = c.key" if rule.facts else ""
+    return (
+        f"SELECT c.key, c.credential, c.population, c.who, {columns} FROM judged c{facts} WHERE {where} ORDER BY c.key"
+    )
+
+
+def define(engine: Engine, as_of: int) -> None:
+    """Make the view ``judged``: credentials with their names and the time of judgement (µs)."""
+    engine.run(
+        f"CREATE OR REPLACE VIEW judged AS SELECT c.*, {WHO} AS who, CAST({as_of} AS BIGINT) AS as_of "
+        "FROM credentials c"
+    )
+
+
+def prepare(engine: Engine, rules: Sequence[AnyRule], as_of: int) -> None:
+    """Make the view ``judged`` and the table of each rule's facts about credentials."""
+    define(engine, as_of)
+    for rule in rules:
+        if rule.question is not None and rule.facts:
+            engine.run(f"CREATE OR REPLACE TABLE {facts_table(rule)} AS {rule.facts}")
+
+
+def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> Judged:
+    """Judge every credential and record; the order of findings depends on nothing but themselves."""
+    judged = Judged(counts={}, findings=[], complete=0, machines=_machines(engine), settles=Counter())
+    incomplete: set[str] = set()
+    answered = {rule.question for rule in rules if rule.question is not None}
+    for rule in rules:
+        if rule.question is None:
+            judged.findings += _records(engine, rule, contract)
+        else:
+            _credentials(engine, rule, contract, judged, incomplete)
+    for question in Question:
+        if question not in answered:
+            judged.counts[question.value] = Counter({State.UNPROVEN.value: judged.machines})
+            judged.complete = 0
+    if answered >= set(Question):
+        judged.complete = judged.machines - len(incomplete)
+    judged.findings.sort(key=lambda found: (-SEVERITY_ORDER[found.severity], found.rule, found.id))
+    return judged
+
+
+def verdicts_of(
+    engine: Engine, rules: Sequence[AnyRule], contract: Contract, keys: Sequence[str]
+) -> dict[str, dict[str, Verdict]]:
+    """Every question's verdict on each credential, in the order of the list."""
+    marks = ", ".join("?" for _ in keys)
+    found: dict[str, dict[str, Verdict]] = {key: {} for key in keys}
+    for rule in rules:
+        if rule.question is None:
+            continue
+        for subject, row in _rows(engine, rule, f"c.key IN ({marks})", list(keys)):
+            verdict = rule.judge(row, contract)
+            if verdict is not None and subject.population in rule.populations:
+                found[subject.key][rule.question.value] = verdict
+    asked = [question.value for question in Question]
+    return {key: {name: each.get(name, NOT_JUDGED) for name in asked} for key, each in found.items()}
+
+
+def names_of(engine: Engine, keys: Sequence[str]) -> dict[str, str]:
+    """What to call each key; keys without a credential (forward access sessions) are absent."""
+    if not keys:
+        return {}
+    marks = ", ".join("?" for _ in keys)
+    rows = engine.rows(f"SELECT c.key, c.who FROM judged c WHERE c.key IN ({marks})", list(keys))
+    return {str(key): str(who) for key, who in rows}
+
+
+def _credentials(engine: Engine, rule: AnyRule, contract: Contract, judged: Judged, incomplete: set[str]) -> None:
+    assert rule.question is not None
+    counts: Counter[str] = Counter()
+    populations = ", ".join(f"'{each.value}'" for each in rule.populations)
+    for subject, row in _rows(engine, rule, f"c.population IN ({populations})"):
+        verdict = rule.judge(row, contract)
+        if verdict is None:
+            continue
+        if subject.population == Population.MACHINE:
+            counts[verdict.state.value] += 1
+            if verdict.best in (Best.INDICATED, Best.CLAIMED):
+                counts[verdict.best.value] += 1
+            if verdict.state not in (State.PROVED, State.NOT_APPLICABLE):
+                incomplete.add(subject.key)
+            if verdict.state is State.UNPROVEN and verdict.settles:
+                judged.settles[verdict.settles] += 1
+        if verdict.state is State.VIOLATED or verdict.severity is not None:
+            judged.findings.append(finding(rule, verdict, subject.key, subject.credential, subject.who))
+    judged.counts[rule.question.value] = counts
+
+
+def _rows(
+    engine: Engine, rule: AnyRule, where: str, parameters: Sequence[Cell] = ()
+) -> Iterator[tuple[Subject, msgspec.Struct]]:
+    """Subject and row, side by side: one query, split at the width of Subject."""
+    width = len(Subject.__struct_fields__)
+    for cells in engine.stream(credentials_sql(rule, where), parameters):
+        yield msgspec.convert(cells[:width], Subject), msgspec.convert(cells[width:], rule.row)
+
+
+def _records(engine: Engine, rule: AnyRule, contract: Contract) -> Iterator[Finding]:
+    names = ", ".join(f'"{name}"' for name in _fields(rule))
+    for cells in engine.stream(f"SELECT {names} FROM ({rule.facts}) facts ORDER BY subject"):
+        verdict = rule.judge(msgspec.convert(cells, rule.row), contract)
+        if verdict is not None:
+            yield finding(rule, verdict, str(cells[0]), None, str(cells[1]))
+
+
+def finding(rule: AnyRule, verdict: Verdict, subject: str, credential: str | None, who: str) -> Finding:
+    """The finding that a verdict is. Its id is made of the rule and the subject alone."""
+    severity: Severity = verdict.severity or rule.severity
+    return Finding(
+        id=stable_id("f", rule.id, subject),
+        rule=rule.id,
+        severity=severity,
+        title=rule.title,
+        subject=subject,
+        credential=credential,
+        who=who,
+        text=verdict.text,
+        why=rule.why,
+        action=rule.action,
+        question=rule.question.value if rule.question else None,
+        state=verdict.state,
+        basis=verdict.basis,
+        controls=rule.controls,
+        count=verdict.count,
+        leaves=verdict.leaves,
+    )
+
+
+def _machines(engine: Engine) -> int:
+    return engine.number("SELECT count(*) FROM credentials WHERE population = 'machine'")
+
+
+def _fields(rule: AnyRule) -> tuple[str, ...]:
+    return rule.row.__struct_fields__
+
+
+def facts_table(rule: AnyRule) -> str:
+    """The name of the table of a rule's own facts."""
+    return "facts_" + rule.id.replace("-", "_")
+
+
+def _from_facts(rule: AnyRule, name: str) -> bool:
+    return rule.facts is not None and name in facts_columns(rule)
+
+
+def facts_columns(rule: AnyRule) -> frozenset[str]:
+    """The columns that a rule's own facts give: those of its row that ``credentials`` does not have."""
+    return frozenset(_fields(rule)) - CREDENTIAL_COLUMNS
+
+
+CREDENTIAL_COLUMNS = frozenset(
+    "credential key population identity_class unissued_class unissued_evidence issued_at issue_event issue_leaf method "
+    "issuing_service requester requester_kind requester_origin parent root depth subject session_name workload "
+    "granularity bound_by not_after account region tags source_identity uses successes denied first_use last_use "
+    "last_success first_use_leaf session created end_time end_effect end_leaf end_until run_started "
+    "run_start_leaf run_ended run_end_leaf late_uses late_first late_last late_leaves lineage lineage_first "
+    "lineage_position lineage_size children conflicted issued who as_of".split()
+)
+"""The columns of the ``judged`` view; a test holds this list against it."""

@@ -1,0 +1,68 @@
+"""Was the lineage renewed while its run lived and its class allowed?"""
+
+import msgspec
+
+from custody.model.contracts import Contract
+from custody.model.verdicts import (
+    Basis,
+    Best,
+    Question,
+    Severity,
+    Verdict,
+    not_applicable,
+    unproven,
+    violated,
+)
+from custody.rules.rule import Rule
+
+GRACE = 60_000_000
+"""Between the end of a run and the last renewal that its platform may still have under way (µs)."""
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """The facts that this rule looks at."""
+
+    issue_leaf: int | None
+    issued_at: int | None
+    lineage: str | None
+    lineage_position: int | None
+    lineage_first: int | None
+    run_ended: int | None
+    run_end_leaf: int | None
+    identity_class: str | None
+    conflicted: bool
+
+
+def judge(row: Row, contract: Contract) -> Verdict:
+    """Violated by an issue after the end of the run, or past the class limit; platform renewal is normal."""
+    if row.issue_leaf is None or row.issued_at is None or row.lineage is None:
+        return not_applicable("not part of a lineage that the log can show")
+    if row.conflicted:
+        return unproven("a record of this key is in conflict", Best.NOTHING, row.issue_leaf)
+    if row.run_ended is not None and row.run_end_leaf is not None and row.issued_at > row.run_ended + GRACE:
+        return violated("issued after its run had ended", Basis.OBSERVED, row.issue_leaf, row.run_end_leaf)
+    limit = next((each.max_life for each in contract.classes if each.name == row.identity_class), None)
+    if limit is not None and row.lineage_first is not None and row.issued_at - row.lineage_first > limit:
+        return violated("renewed past the longest life of its class", Basis.OBSERVED, row.issue_leaf)
+    if (row.lineage_position or 1) <= 1:
+        return not_applicable("the first of its lineage")
+    return unproven(
+        "renewed by its platform while no end of the run was seen",
+        Best.INDICATED,
+        row.issue_leaf,
+        settles="the log of the orchestrator that runs it",
+    )
+
+
+RULE = Rule(
+    id="renewed",
+    title="renewed past its run or class limit",
+    question=Question.RENEWED,
+    severity=Severity.HIGH,
+    why="Short lives that renew without end are standing access.",
+    action="Find who renews it; end the lineage and its role's sessions.",
+    fix="the log of the orchestrator that runs it",
+    controls=("NHI1:2025", "NHI7:2025", "ASI10", "AC-2(3)"),
+    row=Row,
+    judge=judge,
+)

@@ -1,0 +1,72 @@
+"""Does the chain of parents end at a person or an attested workload?"""
+
+import msgspec
+
+from custody.model.contracts import Contract
+from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
+from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+
+FACTS = """
+    SELECT c.key AS key, r.population AS root_population, r.granularity AS root_granularity,
+           r.workload AS root_workload, r.subject AS root_subject, r.issue_leaf AS root_leaf,
+           r.unissued_class AS root_class, r.conflicted AS root_conflicted, r.method AS root_method,
+           r.first_use_leaf AS root_use_leaf
+    FROM credentials c
+    LEFT JOIN credentials r ON r.key = c.root
+"""
+
+ATTESTED = ("instance", "node", "pod", "process", "run")
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """The facts that this rule looks at."""
+
+    issue_leaf: int | None
+    depth: int | None
+    conflicted: bool
+    root_population: str | None
+    root_granularity: str | None
+    root_workload: str | None
+    root_subject: str | None
+    root_leaf: int | None
+    root_class: str | None
+    root_conflicted: bool | None
+    root_method: str | None
+    root_use_leaf: int | None
+
+
+def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
+    """Proved at an attested workload or a web identity that the issuer verified, or at a person's own key."""
+    if row.issue_leaf is None or row.depth is None:
+        return unproven("no issuance is recorded: the chain starts nowhere", settles="the log of the issuing account")
+    if row.conflicted or row.root_conflicted:
+        return unproven("a record of the chain is in conflict", Best.NOTHING, row.issue_leaf)
+    cited = tuple(leaf for leaf in (row.issue_leaf, row.root_leaf or row.root_use_leaf) if leaf is not None)
+    if row.root_granularity in ATTESTED and row.root_workload:
+        return proved(f"{row.root_granularity} {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
+    if row.root_method and row.root_method.endswith("WithWebIdentity") and row.root_workload:
+        return proved(f"web identity {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
+    if row.root_population == "person" and row.root_subject:
+        return proved(f"the person {row.root_subject.split('/')[-1]}, by a key of theirs", Basis.OBSERVED, *cited)
+    return unproven(
+        f"ends at {(row.root_subject or 'an unknown key').split(':', 2)[-1]}, which nothing attests",
+        Best.CLAIMED,
+        *cited,
+        settles="the log of the orchestrator that runs it",
+    )
+
+
+RULE = Rule(
+    id="root-reached",
+    title="root reached",
+    question=Question.ROOT,
+    severity=Severity.MEDIUM,
+    why="A chain that ends at a bare key ends nowhere: nobody answers for what was done.",
+    action="Give the workload an attested identity, or collect the log that issued the first key.",
+    fix="the log of the orchestrator or issuer above the root",
+    controls=("ASI03", "AU-10(3)", "PR.AA-02"),
+    row=Row,
+    judge=judge,
+    facts=FACTS,
+    populations=MACHINES_AND_UNKNOWN,
+)

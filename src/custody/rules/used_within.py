@@ -1,0 +1,55 @@
+"""Was the credential used only while it was good?"""
+
+import msgspec
+
+from custody.model.contracts import Contract
+from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, unproven, violated
+from custody.rules.rule import ISSUED_HERE, Rule
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """The facts that this rule looks at."""
+
+    issue_leaf: int | None
+    conflicted: bool
+    uses: int
+    end_effect: str | None
+    end_leaf: int | None
+    end_time: int | None
+    late_uses: int
+    late_first: int | None
+    late_leaves: list[int] | None
+    not_after: int | None
+
+
+def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
+    """Violated by a success after the end; scope and dependencies are not judged yet, so never proved."""
+    if row.late_uses and row.late_first is not None:
+        cited = [*(row.late_leaves or []), *(leaf for leaf in (row.end_leaf,) if leaf is not None)]
+        after = row.end_effect if row.end_time is not None and row.late_first > row.end_time else "expiry"
+        text = f"{row.late_uses} successful calls after {after}"
+        if row.conflicted:
+            return unproven(f"{text}, but a record is in conflict", Best.INDICATED, *cited)
+        return violated(text, Basis.OBSERVED, *cited, count=row.late_uses + (row.end_leaf is not None))
+    if not row.uses:
+        return unproven("no use was seen; that none happened is not known", settles="a source known to be complete")
+    return unproven(
+        "every use seen was while it was good; scope and dependencies are not judged yet",
+        Best.INDICATED,
+        settles="declared scope and dependencies",
+    )
+
+
+RULE = Rule(
+    id="used-after-end",
+    title="used after its end",
+    question=Question.WITHIN,
+    severity=Severity.HIGH,
+    why="A credential that works after its end was never revoked, whatever the ticket says.",
+    action="Find out why it still worked; revoke the sessions of the principal and look at what it did.",
+    fix="declared scope and dependencies",
+    controls=("NHI1:2025", "ASI10", "AC-12", "CC6.3"),
+    row=Row,
+    judge=judge,
+    populations=ISSUED_HERE,
+)

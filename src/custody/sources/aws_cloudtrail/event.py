@@ -1,0 +1,138 @@
+"""A CloudTrail record's typed meaning.
+
+Every record gives one event. It is a use of the key that signed it, and, where the call succeeded, what the call did
+to other keys and principals: one part each. Event kinds that this module does not know are plain uses.
+"""
+
+from functools import lru_cache
+
+import msgspec
+
+from custody.errors import SourceError
+from custody.model.events import Event, Outcome, Part, Skip, Stage
+from custody.sources.aws_cloudtrail import compute, grants, issue, principals
+from custody.sources.aws_cloudtrail.call import Call
+from custody.sources.aws_cloudtrail.identity import document
+from custody.sources.aws_cloudtrail.records import Record, UserIdentity, first
+from custody.sources.aws_cloudtrail.times import time_at
+
+_RECORD = msgspec.json.Decoder(Record)
+_NOBODY = UserIdentity()
+_CREATED = "$.userIdentity.sessionContext.attributes.creationDate"
+NOTHING_DONE: tuple[Part, ...] = ()
+_REFUSED = (
+    "AccessDenied",
+    "Unauthorized",
+    "NotAuthorized",
+    "Forbidden",
+    "ExpiredToken",
+    "AuthFailure",
+    "InvalidClientTokenId",
+)
+
+
+def read(kept: bytes, _form: str) -> tuple[Event, ...] | Skip:
+    """The event of a kept record, or why there is none. Raises nothing; the bytes themselves tell the form."""
+    try:
+        record = _RECORD.decode(document(kept))
+        return (_event(record, record.userIdentity or _NOBODY),)
+    except SourceError as error:
+        return Skip("malformed", str(error))
+    except msgspec.ValidationError as error:
+        return Skip("malformed", str(error))
+    except RecursionError:
+        return Skip("too-deep", "nested deeper than the decoder goes")
+    except UnicodeError:
+        return Skip("invalid-utf8", "a string is no UTF-8")
+    except msgspec.DecodeError as error:
+        return Skip("not-json", str(error))
+
+
+def _event(record: Record, who: UserIdentity) -> Event:
+    time = time_at(record.eventTime, "$.eventTime")
+    used = principals.access_key(who.accessKeyId, "userIdentity.accessKeyId") if who.accessKeyId else None
+    use = (_use(used),) if used else NOTHING_DONE
+    principal = principals.acting(who)
+    account = record.recipientAccountId or who.accountId
+    context = who.sessionContext
+    created = context.attributes.creationDate if context and context.attributes else None
+    outcome = _outcome(record.errorCode)
+    asked, done = issue.NOTHING_ASKED, NOTHING_DONE
+    if outcome is Outcome.SUCCESS and record.eventSource in _SERVICES:
+        call = Call(record=record, who=who, key=used, principal=principal, account=account or "-")
+        done = _done(call)
+        if record.eventName == "ConsoleLogin" and not done:
+            outcome = Outcome.DENIED
+        if done and done[0].stage is Stage.ISSUE:
+            asked = issue.asked(call)
+    return Event(
+        id=record.eventID,
+        time=time,
+        service=record.eventSource,
+        action=record.eventName,
+        outcome=outcome,
+        parts=use + done if done else use,
+        error=record.errorCode,
+        account=account,
+        region=record.awsRegion,
+        category=record.eventCategory,
+        origin=record.sourceIPAddress,
+        endpoint=record.vpcEndpointId,
+        agent=record.userAgent,
+        principal=principal,
+        principal_id=who.principalId,
+        principal_kind=who.type,
+        session=who.arn if who.type in ("AssumedRole", "FederatedUser") else None,
+        created=time_at(created, _CREATED) if created else None,
+        invoked_by=who.invokedBy,
+        console=record.sessionCredentialFromConsole in ("true", True),
+        source_identity=asked.source_identity or (context.sourceIdentity if context else None),
+        request_id=record.requestID,
+        shared_id=record.sharedEventID,
+        resource=_resource(record, done),
+        tags=asked.tags,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _use(key: str) -> Part:
+    """The use of a key: equal for all of its uses, so made once."""
+    return Part(stage=Stage.USE, key=key)
+
+
+def _done(call: Call) -> tuple[Part, ...]:
+    """What a successful call did, beyond being a use."""
+    match call.record.eventSource:
+        case "sts.amazonaws.com" | "sso.amazonaws.com" | "rolesanywhere.amazonaws.com":
+            return issue.parts(call)
+        case "iam.amazonaws.com":
+            return grants.parts(call)
+        case "ec2.amazonaws.com" | "lambda.amazonaws.com":
+            return compute.parts(call)
+        case "signin.amazonaws.com":
+            return issue.console_login(call)
+    return ()
+
+
+_SERVICES = frozenset(
+    f"{name}.amazonaws.com" for name in ("sts", "sso", "rolesanywhere", "iam", "ec2", "lambda", "signin")
+)
+
+
+@lru_cache(maxsize=1024)
+def _outcome(error: str | None) -> Outcome:
+    """How the call ended, by its error code. A refusal is not an error: it proves that the check was made."""
+    if not error:
+        return Outcome.SUCCESS
+    return Outcome.DENIED if any(word in error for word in _REFUSED) else Outcome.ERROR
+
+
+def _resource(record: Record, done: tuple[Part, ...]) -> str | None:
+    """The first resource that the record names, else the first principal or thing that the call did something to."""
+    named = first([resource.ARN or resource.arn for resource in record.resources]) if record.resources else None
+    return named or (first([_thing(part) for part in done]) if done else None)
+
+
+def _thing(part: Part) -> str | None:
+    """What a part is about: the value of its key, or for an issued key what it speaks for."""
+    return part.object if part.stage is Stage.ISSUE or part.key is None else part.key.split(":", 2)[2]

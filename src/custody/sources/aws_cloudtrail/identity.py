@@ -1,0 +1,77 @@
+# ruff: noqa: N815 - fields have the names that they have in the log
+"""Which CloudTrail record this is, and where its secrets are. Frozen as scheme ``event-id/1``.
+
+The identity is ``eventID``: global services, several regions and organisation trails deliver one event more than
+once under it. An identity that is over 256 bytes of UTF-8 or holds control characters is written ``sha256:<hex>``.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from custody.model.records import Identity
+from custody.sources import screen, secret_names, secret_spans
+
+SCHEME = "event-id/1"
+_LONGEST = 256
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    """What makes a JSON object a CloudTrail record: these three members, of whatever type the last two are."""
+
+    eventID: str
+    eventSource: msgspec.Raw
+    eventName: msgspec.Raw
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_STRING = msgspec.json.Decoder(str)
+
+
+def recognise(raw: bytes) -> bool:
+    """Whether ``raw`` looks like a CloudTrail record, by its bytes alone."""
+    return b"eventID" in raw and b"eventSource" in raw and b"eventName" in raw
+
+
+def identify(raw: bytes) -> Identity | None:
+    """The identity and secrets of one record; None where it is no CloudTrail record. Raises nothing."""
+    return identify_all((raw,))[0]
+
+
+def identify_all(raws: Sequence[bytes]) -> list[Identity | None]:
+    """``identify`` of many records: the screen for secrets runs over all of them in one pass."""
+    suspects = screen.matches(raws, secret_names.SCREEN)
+    return [_identity(raw, suspect) for raw, suspect in zip(raws, suspects, strict=True)]
+
+
+def document(raw: bytes) -> bytes | str:
+    """The JSON object in ``raw``, taken out of its string where it stands in one (``lookup-events``).
+
+    Raises what msgspec raises for bytes that are no JSON string.
+    """
+    return _STRING.decode(raw) if raw[:1] == b'"' else raw
+
+
+def _identity(raw: bytes, suspect: bool) -> Identity | None:
+    try:
+        event = _HEAD.decode(document(raw)).eventID
+        scheme_id = _canonical(event)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if not scheme_id:
+        return None
+    if not suspect:
+        return Identity(SCHEME, scheme_id)
+    found = secret_spans.find(raw)
+    return Identity(SCHEME, scheme_id, found.spans, found.unsure)
+
+
+def _canonical(event: str) -> str:
+    """The identity as it is sealed."""
+    if len(event) <= _LONGEST and event.isascii() and event.isprintable():
+        return event
+    encoded = event.encode()
+    if len(encoded) > _LONGEST or not event.isprintable():
+        return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
+    return event

@@ -1,0 +1,40 @@
+"""What a source is: one kind of log, how to recognise it, identify its records and read them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from custody.model.events import Event, Skip
+from custody.model.records import Identity, Wrapping
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """One kind of log.
+
+    ``recognise(raw)`` is a cheap test on the bytes. ``identify(raw)`` gives the frozen identity and the places of
+    secrets, None where this source does not know the record; it raises nothing and runs before sealing.
+    ``identify_all`` is the same for many records at once, where that is quicker. ``read(kept, form)`` runs on the kept
+    copy, may improve between versions, and raises nothing.
+
+    ``time_resolution`` and ``delivery_delay`` are microseconds: ties within the first are ordered by stage, and within
+    the second after now a missing record proves nothing. ``proves`` says what the log can prove, ``enable`` how to
+    switch it on.
+    """
+
+    name: str
+    title: str
+    wrappings: tuple[Wrapping, ...]
+    recognise: Callable[[bytes], bool]
+    identify: Callable[[bytes], Identity | None]
+    read: Callable[[bytes, str], tuple[Event, ...] | Skip]
+    time_resolution: int
+    delivery_delay: int
+    proves: str
+    enable: str
+    identify_all: Callable[[Sequence[bytes]], list[Identity | None]] | None = None
+
+    def identities(self, raws: Sequence[bytes]) -> list[Identity | None]:
+        """``identify`` of each record, in order, by the quickest way that the source has."""
+        if self.identify_all is not None:
+            return self.identify_all(raws)
+        return [self.identify(raw) for raw in raws]

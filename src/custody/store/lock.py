@@ -1,0 +1,53 @@
+"""One writer at a time: flock(2) on ``STORE/lock``."""
+
+import fcntl
+import os
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+from custody.errors import StoreLocked
+from custody.store.disk import FILE_MODE
+
+
+class Lock:
+    """An exclusive lock, held from construction to ``release``.
+
+    The kernel lets go when the last copy of the descriptor is closed. Forked workers would hold a copy and keep the
+    store locked after this process was killed, so a fork closes its copy at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
+            self.release()
+            raise StoreLocked(
+                "another writer is at work on this store",
+                where=str(path),
+                found=f"process {holder}" if holder else "",
+                advice="Wait until it has finished. Reading commands work meanwhile.",
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+        _close_in_forks(self)
+
+    def release(self) -> None:
+        """Let go of the lock; again is harmless."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def _close_in_forks(lock: Lock) -> None:
+    reference = weakref.ref(lock)
+
+    def close() -> None:
+        held = reference()
+        if held is not None:
+            held.release()
+
+    os.register_at_fork(after_in_child=close)
