@@ -11,6 +11,7 @@ from custody.model.events import SKIP_REASONS, Skip
 from custody.sources.aws_cloudtrail import SOURCE
 from custody.sources.masking import mask
 
+SIMPLE: list[object] = [None, 7, "x", [], {}]
 ODD: list[object] = [None, 0, -1, 1.5, 10**30, True, "", "x", "\x00", "ÿ\u202f", [], [None], {}, {"a": {}}, [[[]]]]
 
 
@@ -61,14 +62,14 @@ def test_every_field_of_every_type(real_records: list[bytes]) -> None:
     chosen = random.Random(7)
     for record in one_of_each_kind(real_records):
         places = paths(record)
-        for place in chosen.sample(places, min(40, len(places))):
+        for place in chosen.sample(places, min(12, len(places))):
             given_everything(msgspec.json.encode(put(record, place, chosen.choice(ODD))))
 
 
 def test_every_field_of_the_telling_calls_of_every_type(cases_of_calls: list[object]) -> None:
     for record in cases_of_calls:
         for place in paths(record):
-            for odd in (None, 7, "x", [], {}):
+            for odd in SIMPLE:
                 given_everything(msgspec.json.encode(put(record, place, odd)))
 
 

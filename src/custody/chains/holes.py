@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from custody.engine.duck import Engine, parquet
 from custody.model.contracts import Contract, ExpectedSource
 from custody.model.times import duration, text
@@ -20,11 +22,25 @@ def build(
     rows: list[tuple[str, str, str, int | None, int]] = [
         (f"file:{content}", name, problem, leaf, 1) for leaf, name, content, problem in damaged
     ]
+    rows += _unreadable(engine)
     for expected in contract.sources:
         if expected.expect is not None:
             rows += _gaps(engine, expected, expected.expect)
     columns = {"subject": "VARCHAR", "who": "VARCHAR", "problem": "VARCHAR", "leaf": "BIGINT", "total": "BIGINT"}
     engine.table("holes", columns, rows)
+
+
+def _unreadable(engine: Engine) -> list[tuple[str, str, str, int | None, int]]:
+    """Records whose bytes are damaged: one row a reason, so that a ruined file is one finding and not a thousand."""
+    rows = engine.rows(
+        "SELECT reason, min(leaf), count(*) FROM skipped WHERE reason IN ('not-json', 'invalid-utf8', 'too-deep') "
+        "GROUP BY reason ORDER BY reason"
+    )
+    found = msgspec.convert(rows, list[tuple[str, int, int]])
+    return [
+        (f"records:{reason}", "records of what was read", f"{total} cannot be read: {reason}", leaf, total)
+        for reason, leaf, total in found
+    ]
 
 
 def _gaps(engine: Engine, expected: ExpectedSource, longest: int) -> list[tuple[str, str, str, int | None, int]]:

@@ -73,7 +73,7 @@ class Walk:
         framed, contains = self._whole_line(at)
         if framed is not None:
             yield framed
-            return at + framed.length
+            return self._tried
         if first == scan.OPEN_BRACE and (contains or self._attempts > 0):
             return (yield from self._object(at))
         return (yield from self._line(at))
@@ -103,7 +103,7 @@ class Walk:
         return self._framer.wrappings.head.match(window.slice(at, at + _CONTAINER_HEAD)) is not None
 
     def _line(self, at: int, behind: int | None = None) -> _Frames:
-        """The rest of a line (from ``behind`` on, where more is known to belong to it) as one, mostly broken, record."""
+        """The rest of a line as one record, mostly a broken one; all up to ``behind`` is known to belong to it."""
         end = self._window.find(scan.LINE_END, at if behind is None else behind)
         yield self._framed(at, self._trimmed(at, end), FORM_LINES)
         return end

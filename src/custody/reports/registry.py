@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 
 import custody.reports
 from custody.errors import UsageError
@@ -19,7 +20,7 @@ def formats() -> tuple[ReportFormat, ...]:
 def collect(found: Iterable[ReportFormat]) -> tuple[ReportFormat, ...]:
     """``found`` sorted by id; raises UsageError for an id that is there twice."""
     ordered = tuple(sorted(found, key=lambda each: each.id))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.id == after.id:
             raise UsageError("two report formats have one id", found=before.id, expected="an id of its own for each")
     return ordered

@@ -12,7 +12,7 @@ import msgspec
 INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Characters that count as printable and show nothing: joiners, fillers, variation selectors, the blank braille cell."""
+"""Characters that count as printable and show nothing: joiners, fillers, variation selectors, blank braille."""
 
 MAX_MARKS = 2
 """Combining marks that one letter may carry; a pile of them covers the lines around it."""

@@ -1,4 +1,4 @@
-"""The words, marks and numbers that every report shares, so that a page, a trace and a file say the same thing alike."""
+"""The words, marks and numbers that all reports share: a page, a trace and a file say the same thing alike."""
 
 from datetime import datetime
 

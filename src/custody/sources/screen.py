@@ -14,3 +14,13 @@ def matches(raws: Sequence[bytes], pattern: str) -> list[bool]:
     column = pa.array(raws, pa.large_binary())
     found: list[bool] = pc.match_substring_regex(column, pattern).to_pylist()
     return found
+
+
+def counts(raws: Sequence[bytes], pattern: str) -> list[int]:
+    """How often ``pattern`` occurs in each of ``raws``, matches not overlapping."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = pa.array(raws, pa.large_binary())
+    found: list[int] = pc.count_substring_regex(column, pattern).to_pylist()
+    return found

@@ -55,6 +55,11 @@ _AS_NAME = rf'{PAIR_NAME}{SPACE}:{SPACE}\\*"[^"]*(?:{_NAMES}){_END}'
 SCREEN = rf"\\u|(?i:(?:{_NAMES}){_END}{SPACE}:|{_AS_NAME})|{_SHAPES}"
 """What occurs in every record in which ``secret_spans.find`` finds something (RE2 and ``re`` syntax)."""
 
+SCREEN_BUT_TOKENS = rf"\\u|(?i:(?:{'|'.join(_WORDS)}){_END}{SPACE}:|{_AS_NAME})|{_SHAPES}"
+TOKENS = rf"(?i:token{_END}{SPACE}:)"
+HARMLESS_TOKENS = rf"(?i:(?:{'|'.join(_HARMLESS_TOKENS)})token{_END}{SPACE}:)"
+"""A record that SCREEN stops only for tokens, all of them harmless, has nothing to hide: cursors are common."""
+
 EXACT = re.compile(rf'({_NAMES})[^a-z0-9"\\]*(\\*)"'.encode())
 """The end of a string, in lower case, that ends in the name of a secret: (name)(backslashes)quote."""
 

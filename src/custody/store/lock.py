@@ -23,7 +23,7 @@ class Lock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
-            self.release()
+            self.close_copy()
             raise StoreLocked(
                 "another writer is at work on this store",
                 where=str(path),
@@ -35,7 +35,13 @@ class Lock:
         _close_in_forks(self)
 
     def release(self) -> None:
-        """Let go of the lock; again is harmless."""
+        """Let go of the lock, whoever else has a copy of the descriptor; again is harmless."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self.close_copy()
+
+    def close_copy(self) -> None:
+        """Close this process's copy of the descriptor alone: the lock stays with whoever has another."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with suppress(OSError):
@@ -48,6 +54,6 @@ def _close_in_forks(lock: Lock) -> None:
     def close() -> None:
         held = reference()
         if held is not None:
-            held.release()
+            held.close_copy()
 
     os.register_at_fork(after_in_child=close)

@@ -10,7 +10,7 @@
 What was done is returned, to be sealed as a statement.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from itertools import islice
@@ -120,12 +120,20 @@ def _finish(disk: Disk, root: Path, files: LogFiles, tree: Tree, signed: Checkpo
         raise _behind(size, signed, str(error)) from None
     if rebuilt != signed.root:
         raise _behind(size, signed, "other entries")
-    written = {root / log_path(path): data for path, data in tree.take_files().items()}
-    for path, data in written.items():
-        disk.write(path, data)
-    disk.sync_all(root, list(written))
+    _mend(disk, root, {root / log_path(path): data for path, data in tree.take_files().items()})
     replace(disk, root / CHECKPOINT, keyring.last_signed or b"")
     return tree
+
+
+def _mend(disk: Disk, root: Path, files: Mapping[Path, bytes]) -> None:
+    """Make tiles what the entries say. A signed note covers these files: none is ever without its bytes."""
+    temporary = root / f"mend{TEMPORARY}"
+    for path, data in files.items():
+        if not path.is_file() or path.read_bytes() != data:
+            disk.write(temporary, data)
+            disk.sync_file(temporary)
+            disk.rename(temporary, path)
+    disk.sync_all(root, list(files))
 
 
 def _check_segments(root: Path, entries: Iterator[bytes]) -> None:

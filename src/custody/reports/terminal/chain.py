@@ -101,8 +101,10 @@ def _continued(line: str) -> str:
 
 def _step(group: Group, clock: Clock, style: Style) -> list[str]:
     mark = STEP_MARKS.get(group.stage, "·")
-    evidence = f"{group.join}, {group.asserter}  {_leaf_words(group.leaves)}"
     head = pad(f"{mark} {group.stage}", INDENT) + pad(clock.show(group.first), clock.columns)
+    evidence = f"{group.join}, {group.asserter}  {_leaf_words(group.leaves)}"
+    if width(head) + width(group.text) + 2 + width(evidence) > COLUMNS:
+        evidence = f"{group.join}, {group.asserter}  {_leaf_words(group.leaves, 1)}"
     until = f"until {clock.show(group.last)}" if group.last != group.first else ""
     detail = ": ".join(part for part in (until, group.detail) if part)
     indent = "│".ljust(INDENT + clock.columns)

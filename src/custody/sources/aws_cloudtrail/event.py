@@ -51,7 +51,7 @@ def read(kept: bytes, _form: str) -> tuple[Event, ...] | Skip:
 def _event(record: Record, who: UserIdentity) -> Event:
     time = time_at(record.eventTime, "$.eventTime")
     used = principals.access_key(who.accessKeyId, "userIdentity.accessKeyId") if who.accessKeyId else None
-    use = (_use(used),) if used else NOTHING_DONE
+    use = (_use(used, principals.path(who)),) if used else NOTHING_DONE
     principal = principals.acting(who)
     account = record.recipientAccountId or who.accountId
     context = who.sessionContext
@@ -95,9 +95,9 @@ def _event(record: Record, who: UserIdentity) -> Event:
 
 
 @lru_cache(maxsize=4096)
-def _use(key: str) -> Part:
-    """The use of a key: equal for all of its uses, so made once."""
-    return Part(stage=Stage.USE, key=key)
+def _use(key: str, path: str | None) -> Part:
+    """The use of a key: equal for all of its uses, so made once. ``object`` is its role's ARN where that has a path."""
+    return Part(stage=Stage.USE, key=key, object=path)
 
 
 def _done(call: Call) -> tuple[Part, ...]:

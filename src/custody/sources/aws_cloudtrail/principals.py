@@ -38,6 +38,12 @@ def principal_key(arn: str) -> str:
     return keys.aws_arn(arn)
 
 
+def path(who: UserIdentity) -> str | None:
+    """The full ARN of the role of a session, None where it has no path: keys leave the path out."""
+    issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+    return issuer.arn if issuer and issuer.arn and issuer.arn.count("/") > 1 else None
+
+
 def iam_arn(region: str | None, account: str, kind: str, name: str) -> str:
     """The ARN of a role, user or group that the log gives by name."""
     return f"arn:{partition(region)}:iam::{account}:{kind}/{name}"

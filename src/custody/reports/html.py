@@ -1,0 +1,63 @@
+"""The report as one HTML file: no script, no reference to anything outside of it, whatever the logs say.
+
+Three things stand between a hostile log and the page: every text is made plain before anything is laid out, every
+expression of a template is made plain and escaped once more, and the file's own policy forbids to load or run anything.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import jinja2
+from markupsafe import Markup
+
+from custody.model.report import Chain, Report
+from custody.reports import words
+from custody.reports.format import ReportFormat
+from custody.reports.safe import cleaned, plain, shortened
+from custody.reports.views.chains import MOST, chains_view, leaf_words
+from custody.reports.views.summary import summary
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def render(report: Report, chains: Sequence[Chain]) -> bytes:
+    """The whole file, UTF-8. ``chains`` are most important first; the first 200 are shown, the rest counted."""
+    report = cleaned(report)
+    shown = [cleaned(chain) for chain in chains[:MOST]]
+    page = _environment().get_template("report.html.j2")
+    text = page.render(
+        report=report, summary=summary(report), section=chains_view(report, shown), policy=POLICY, promise=words.PROMISE
+    )
+    return text.encode()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("custody.reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        number=words.number,
+        counted=words.counted,
+        stamp=words.stamp,
+        period=words.period,
+        short_key=words.short_key,
+        population=words.population,
+        shortened=shortened,
+        leaf_words=leaf_words,
+    )
+    return environment
+
+
+def _shown(value: object) -> object:
+    """What every expression goes through before it is escaped; only macros give markup."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else plain(value)
+
+
+FORMAT = ReportFormat(id="html", title="one self-contained page", media_type="text/html", suffix=".html", render=render)

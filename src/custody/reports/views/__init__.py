@@ -1,0 +1,1 @@
+"""What the HTML report shows, as values: the template only lays them out."""

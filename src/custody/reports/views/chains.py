@@ -1,0 +1,102 @@
+"""The chains of the report: the ones given, most important first, and the rest as counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from custody.model.report import Answer, Chain, Report
+from custody.reports.views.timeline import Timeline, timeline
+from custody.reports.words import LOG, MARKS, answered, counted, population, short_key, state_word
+
+MOST = 200
+OPEN_STEPS = 12
+
+
+class AnswerView(msgspec.Struct, frozen=True):
+    """A verdict as shown: ``kind`` is the state as a style, ``mark`` and ``word`` say it without colour."""
+
+    kind: str
+    mark: str
+    word: str
+    short: str
+    answer: Answer
+    cited: str
+
+
+class ChainView(msgspec.Struct, frozen=True, kw_only=True):
+    """A chain with what is drawn of it. ``severity`` is that of its worst finding."""
+
+    chain: Chain
+    key: str
+    meta: str
+    answers: tuple[AnswerView, ...]
+    tally: str
+    timeline: Timeline | None
+    unfold_steps: bool
+    severity: str | None
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """How many credentials of a population there are, and how many of them are shown."""
+
+    name: str
+    shown: int
+    total: int
+
+
+class ChainsView(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole section."""
+
+    chains: tuple[ChainView, ...]
+    populations: tuple[Shown, ...]
+    total: int
+
+
+def chains_view(report: Report, chains: Sequence[Chain]) -> ChainsView:
+    """At most ``MOST`` chains, in the order given."""
+    severities = {finding.id: finding.severity.value for finding in reversed(report.findings)}
+    shown = tuple(chains[:MOST])
+    per_population = Counter(chain.population for chain in shown)
+    return ChainsView(
+        chains=tuple(_chain(chain, severities) for chain in shown),
+        populations=tuple(
+            Shown(population(name), per_population[name], total) for name, total in report.credentials.items()
+        ),
+        total=sum(report.credentials.values()),
+    )
+
+
+def leaf_words(leaves: Sequence[int], total: int, log: str = LOG) -> str:
+    """``operations:1204 1311 …``."""
+    if not leaves:
+        return ""
+    return f"{log}:{' '.join(str(leaf) for leaf in leaves)}{' …' if total > len(leaves) else ''}"
+
+
+def _chain(chain: Chain, severities: dict[str, str]) -> ChainView:
+    states = Counter(answer.state for answer in chain.verdicts)
+    worst = [severities[name] for name in chain.findings if name in severities]
+    uses = [counted(chain.uses, "use")] + ([f"{chain.denied} denied"] if chain.denied else [])
+    return ChainView(
+        chain=chain,
+        key=short_key(chain.keys[0]) if chain.keys else chain.credential,
+        meta=" · ".join([chain.population, *uses, *([chain.unissued] if chain.unissued else [])]),
+        answers=tuple(map(_answer, chain.verdicts)),
+        tally=", ".join(f"{count} {state}" for state in MARKS if (count := states[state])),
+        timeline=timeline(chain),
+        unfold_steps=len(chain.stages) <= OPEN_STEPS,
+        severity=min(worst, key=["critical", "high", "medium", "low"].index, default=None),
+    )
+
+
+def _answer(answer: Answer) -> AnswerView:
+    word = state_word(answer.state, answer.best)
+    return AnswerView(
+        kind="na" if answer.state == "n/a" else word if answer.state in MARKS else "unproven",
+        mark=MARKS.get(answer.state, "?"),
+        word=word,
+        short=answered(answer.question),
+        answer=answer,
+        cited=leaf_words([leaf.index for leaf in answer.leaves], answer.count),
+    )
