@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from custody.errors import UsageError
+from custody.errors import StoreError, StoreNewer, UsageError
 from custody.settings.catalog import Settings
+from custody.store import layout
 from custody.store.keyring import read_last_signed, stored_vkey
 from custody.store.storefile import read_store_file
 from custody.store.verification import Verification
@@ -40,7 +41,12 @@ def verify(
     settings: Settings, vkey: str | None, against: Path | None, progress: Callable[[int, int], None] | None
 ) -> Verified:
     """Verify the whole store; ``vkey`` is a key or a file that holds one."""
-    store = read_store_file(settings.store)
+    try:
+        store = read_store_file(settings.store)
+    except StoreNewer:
+        raise
+    except StoreError as error:
+        return _without_store_file(settings.store, error)
     own = stored_vkey(settings.keys, store.store)
     key, trusted = _key(vkey, own)
     found = check(
@@ -52,6 +58,27 @@ def verify(
         processes=settings.jobs,
     )
     return _verified(found, trusted, against)
+
+
+def _without_store_file(root: Path, error: StoreError) -> Verified:
+    """A store whose store.json cannot be read is damaged; where there is no store at all the error stands."""
+    if not (root / layout.LOG).is_dir():
+        raise error
+    text = f"{error.message}: {error.found}" if error.found else error.message
+    return Verified(
+        status="damaged",
+        log=layout.LOG,
+        origin="unknown",
+        vkey="unknown",
+        trusted="nothing: the file that names the log cannot be read",
+        size=None,
+        root=None,
+        records=0,
+        exempt=layout.EXEMPT,
+        damage=((layout.STORE_FILE, text),),
+        unfinished=(),
+        against=None,
+    )
 
 
 def _key(given: str | None, own: str | None) -> tuple[str | None, str]:

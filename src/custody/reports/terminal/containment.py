@@ -58,9 +58,8 @@ def _made(made: tuple[Made, ...], style: Style) -> list[str]:
 
 
 def _one(made: Made) -> list[str]:
-    facts = [stamp(made.time), made.effect, short_key(made.what), f"leaf {made.leaf.log}:{made.leaf.index}"]
-    first, *rest = listed(facts, ROOM, "  ")
-    return [first, *(f"  {line}" for line in listed([" ".join(rest)], ROOM - 2))] if rest else [first]
+    facts = [stamp(made.time), made.effect, f"leaf {made.leaf.log}:{made.leaf.index}"]
+    return [*listed(facts, ROOM, "  "), *(f"  {line}" for line in wrapped(short_key(made.what), ROOM - 2))]
 
 
 def _ways(member: Member, style: Style) -> list[str]:

@@ -6,7 +6,7 @@ import msgspec
 
 from custody.model.report import Coverage, QuestionCounts, Ratio, Report
 from custody.model.verdicts import Question
-from custody.reports.safe import cleaned, width
+from custody.reports.safe import cleaned, shortened, width
 from custody.reports.terminal.layout import COLUMNS, labelled, pad, right, wrapped
 from custody.reports.terminal.style import PLAIN, Style
 from custody.reports.words import answered, counted, number, stamp
@@ -35,10 +35,10 @@ def coverage(report: Report, style: Style = PLAIN) -> str:
 def numbers(report: Report, style: Style) -> list[str]:
     """The head line and the three numbers, each with its population and the reason beside a 0."""
     head = pad("COVERAGE", LABELS) + "machine credentials"
-    moment = f"as of {stamp(report.as_of)}"
+    moment = shortened(f"as of {stamp(report.as_of)}", COLUMNS - width(head) - 2)
     first = style.strong("COVERAGE") + head[8:] + right(moment, COLUMNS - width(head))
     found = report.coverage
-    same = found.identities.why and found.identities.why == found.chains.why
+    same = found.identities.count is not None and found.identities.why == found.chains.why != ""
     identities = msgspec.structs.replace(found.identities, why="for the same reason") if same else found.identities
     rows = (("population", found.population), ("complete chains", found.chains), ("complete identities", identities))
     return [first, *(line for label, ratio in rows for line in _number(label, ratio))]
@@ -64,11 +64,10 @@ def ratio_text(ratio: Ratio) -> str:
 
 def table(questions: Sequence[QuestionCounts], report: Report, style: Style) -> list[str]:
     """One line a question: the five counts, right-aligned, and a note where a number alone would mislead."""
+    if not questions:
+        return []
     rows = [(one.proved, one.violated, one.unproven, one.open, one.not_applicable) for one in questions]
-    widths = [
-        max(len(head), *(len(number(row[at])) for row in rows), 0) + 2 if rows else len(head) + 2
-        for at, head in enumerate(HEADS)
-    ]
+    widths = [max(len(head), *(len(number(row[at])) for row in rows)) + 2 for at, head in enumerate(HEADS)]
     head = " " * LABELS + "".join(right(name, columns) for name, columns in zip(HEADS, widths, strict=True))
     lines = [style.faint(head)]
     for one, row in zip(questions, rows, strict=True):

@@ -49,7 +49,7 @@ def _credentials(report: Report, style: Style) -> list[str]:
 def _coverage(report: Report, style: Style) -> list[str]:
     shown = main_questions(report.coverage.questions)
     rest = len(report.coverage.questions) - len(shown)
-    last = ended([f"… {counted(rest, 'more question')}" if rest > 0 else ""], "custody coverage")
+    last = ended([f"… {counted(rest, 'more question')}"], "custody coverage") if rest > 0 else []
     return [*numbers(report, style), *table(shown, report, style), *last]
 
 

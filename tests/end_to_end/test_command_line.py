@@ -1,0 +1,196 @@
+"""Every command as a person or a program meets it: output, one JSON object, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from custody.cli import COMMANDS, main
+from custody.cli.exits import CODES, MEANING
+from tests.end_to_end.conftest import ROOT
+
+
+
+class Sample:
+    """A store of the sample logs, and a way to run commands on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.options = ["--store", str(folder / "store"), "--keys", str(folder / "keys")]
+
+    def reading(self, *arguments: str) -> list[str]:
+        return [*arguments, *self.options]
+
+
+@pytest.fixture(scope="module")
+def sample(sample_logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    found = Sample(tmp_path_factory.mktemp("cli"))
+    code = main(["audit", str(sample_logs), "--json", "--jobs", "1", *found.options])
+    assert code in (CODES["done"], CODES["input"])
+    return found
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main(list(arguments))
+    found = capsys.readouterr()
+    return code, found.out, found.err
+
+
+def object_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    _, out, _ = output(capsys, *arguments, "--json")
+    found = json.loads(out)
+    assert isinstance(found, dict)
+    return found
+
+
+def stolen(capsys: pytest.CaptureFixture[str], sample: Sample) -> dict[str, object]:
+    findings = object_of(capsys, *sample.reading("findings", "--rule", "used-by-holder"))["findings"]
+    assert isinstance(findings, list)
+    first = findings[0]
+    assert isinstance(first, dict)
+    return first
+
+
+def test_audit_and_report_give_the_same_object(
+    sample: Sample, sample_logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audited = object_of(capsys, "audit", str(sample_logs), "--jobs", "1", *sample.options)
+    reported = object_of(capsys, *sample.reading("report", "--format", "json"))
+
+    assert audited.pop("run")
+    reported.pop("run", None)
+    assert audited == reported
+    wanted = {"records", "understood", "skips", "duplicates", "conflicts", "events", "keys", "credentials", "links"}
+    assert wanted | {"coverage", "scope", "findings", "checkpoint"} <= set(audited)
+
+
+def test_trace_gives_one_chain_with_its_stages(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    key = str(stolen(capsys, sample)["subject"])
+    chain = object_of(capsys, *sample.reading("trace", key))
+
+    wanted = {"credential", "keys", "parent", "children", "uses", "stages", "verdicts"}
+    assert wanted <= set(chain)
+    stages = chain["stages"]
+    assert isinstance(stages, list)
+    assert {"stage", "time", "event", "leaf", "join", "asserter", "rule"} <= set(stages[0])
+    assert set(stages[0]["leaf"]) == {"log", "index"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("findings",), ("coverage",), ("scope",), ("rules",), ("sources",), ("settings",), ("report", "--format", "json"),
+        ("verify",), ("show", "operations:200"), ("prove", "operations:200"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_command_gives_one_object(
+    arguments: tuple[str, ...], sample: Sample, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [] if arguments[0] in ("rules", "sources") else sample.options
+
+    assert object_of(capsys, *arguments, *options)
+
+
+@pytest.mark.parametrize("name", ["findings", "coverage", "scope", "rules", "sources", "settings", "verify"])
+def test_text_is_plain_when_piped(name: str, sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [] if name in ("rules", "sources") else sample.options
+    code, out, _ = output(capsys, name, *options)
+
+    assert code == 0
+    assert out.strip()
+    assert "\x1b" not in out
+
+
+def test_verify_names_the_log_the_key_and_what_is_exempt(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    found = object_of(capsys, *sample.reading("verify"))
+
+    assert (found["status"], found["log"]) == ("ok", "logs/operations")
+    assert str(found["vkey"]).startswith(f"{found['origin']}+")
+    assert found["exempt"] == ["lock", "index/"]
+
+
+def test_show_gives_kept_salt_and_leaf(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    found = object_of(capsys, *sample.reading("show", "operations:200"))
+
+    assert found["leaf"] == {"log": "operations", "index": 200}
+    assert found["kept"]
+    assert len(str(found["salt"])) == 32
+
+
+def test_what_is_not_there_is_not_found(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("trace", "AKIANOSUCHKEY0000000"), ("show", "no-such-event"), ("contain", "nobody")):
+        code, out, err = output(capsys, *sample.reading(*arguments))
+        assert code == CODES["not found"], arguments
+        assert out or err
+
+
+def test_usage_errors_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert output(capsys, "no-such-command")[0] == CODES["usage"]
+    assert output(capsys, "audit")[0] == CODES["usage"]
+    code, _, err = output(capsys, "scope", "--store", str(tmp_path / "nothing"))
+    assert code == CODES["store"]
+    assert "nothing" in err
+
+
+def test_findings_change_the_exit_code_only_where_asked(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    assert output(capsys, *sample.reading("findings"))[0] == CODES["done"]
+    assert output(capsys, *sample.reading("findings", "--fail-on", "high"))[0] == CODES["findings"]
+    assert output(capsys, *sample.reading("findings", "--fail-on", "critical"))[0] == CODES["done"]
+
+
+def test_nothing_is_written_into_the_working_folder_unasked_but_the_store(sample_logs: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "custody.cli", "audit", str(sample_logs), "--keys", str(tmp_path / "keys")]
+    work = tmp_path / "work"
+    work.mkdir()
+    subprocess.run(command, cwd=work, check=False, capture_output=True)
+
+    assert [path.name for path in work.iterdir()] == ["custody-store"]
+
+
+def test_the_demo_runs_the_main_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = output(capsys, "demo", "--folder", str(tmp_path / "demo"))
+
+    assert code == 0
+    assert "FINDINGS" in out
+    assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
+
+
+def test_every_exit_code_is_in_the_docs() -> None:
+    text = (ROOT / "docs" / "exit-codes.md").read_text()
+
+    for name, code in CODES.items():
+        assert f"| {code} | {name} | {MEANING[name]} |" in text
+
+
+def test_every_command_is_in_the_readme_and_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "README.md").read_text()
+    for name in COMMANDS:
+        if name not in ("rules", "sources", "settings", "demo"):
+            assert f"custody {name}" in text, name
+        code, out, _ = output(capsys, name, "--help")
+        assert code == 0
+        assert out.startswith("Usage: custody")
+
+
+def test_a_hostile_name_reaches_the_terminal_as_text(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, err = output(capsys, *sample.reading("trace", "\x1b[31mred\x07"))
+
+    assert "\x1b" not in out + err
+    assert "\x07" not in out + err
+
+
+def test_completion_is_offered() -> None:
+    found = subprocess.run(
+        [str(Path(sys.executable).with_name("custody"))],
+        env={"_CUSTODY_COMPLETE": "bash_source", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert b"complete" in found.stdout
