@@ -105,7 +105,7 @@ def rates(paths: list[Path], baseline: Callable[[list[Path]], int], runs: int = 
 
 
 def main() -> None:
-    """Read the command line, measure, print a line for each baseline."""
+    """Read the command line and measure."""
     parser = argparse.ArgumentParser(description="Measure other readers on the benchmark's files.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--files", type=int, default=None, help="only the first so many files")
@@ -114,8 +114,13 @@ def main() -> None:
     paths = sorted(asked.folder.rglob("*.json.gz"))[: asked.files]
     if not paths:
         parser.error(f"no *.json.gz under {asked.folder}")
+    show(paths, asked.runs)
+
+
+def show(paths: list[Path], runs: int = 2) -> None:
+    """Print a line for each baseline."""
     for name, baseline in BASELINES.items():
-        measured = rates(paths, baseline, asked.runs)
+        measured = rates(paths, baseline, runs)
         speeds, costs = [rate for rate, _ in measured], [cost for _, cost in measured]
         told = f"best {max(speeds):>9,.0f}  median {statistics.median(speeds):>9,.0f} records/s"
         print(f"{name:45} {told}  {min(costs):6.1f} us of CPU a record", flush=True)

@@ -29,7 +29,7 @@ ROUNDS = 40
 def start(folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "custody.cli", "audit", str(folder / "logs"), "--jobs", "2"]
     command += ["--store", str(folder / "store"), "--keys", str(folder / "keys")]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def note(folder: Path) -> bytes | None:

@@ -56,7 +56,8 @@ def containment() -> Containment:
     made = (
         Made(effect="user.create", what="aws_arn:1:arn:aws:iam::1:user/backdoor", time=at("11:58:40"), by=STOLEN,
              leaf=LeafRef("operations", 1352)),
-        Made(effect="trust.edit", what=f"role/x on {HOSTILE}", time=at("11:59:02"), by=STOLEN, leaf=LeafRef("operations", 1360)),
+        Made(effect="trust.edit", what=f"role/x on {HOSTILE}", time=at("11:59:02"), by=STOLEN,
+             leaf=LeafRef("operations", 1360)),
     )  # fmt: skip
     return Containment(as_of=at("12:37:50"), members=(alive, ended, endless), alive=2, made=made, cut_off=False)
 
@@ -141,7 +142,8 @@ def test_no_control_character_of_a_log_ever_reaches_the_terminal(poison: str) ->
     report = poisoned(sample_report(), poison)
     shown = [
         terminal.page(report), terminal.coverage(report), terminal.scope(report), terminal.findings(report),
-        terminal.chain(poisoned(sample_chains()[1], poison)), terminal.hits(poisoned(searched(), poison), {poison: poison}),
+        terminal.chain(poisoned(sample_chains()[1], poison)),
+        terminal.hits(poisoned(searched(), poison), {poison: poison}),
         terminal.nothing(poisoned(NOTHING, poison), poison), terminal.containment(poisoned(containment(), poison)),
         terminal.containment(poisoned(contained(), poison)),
     ]  # fmt: skip
@@ -155,6 +157,10 @@ def test_hostile_text_never_makes_a_line_longer_than_80_columns(poison: str) -> 
     shown = (
         terminal.page(poisoned(sample_report(), poison)),
         terminal.findings(poisoned(sample_report(), poison)),
+        terminal.coverage(poisoned(sample_report(), poison)),
+        terminal.scope(poisoned(sample_report(), poison)),
+        terminal.hits(poisoned(searched(), poison), {poison: poison}),
+        terminal.containment(poisoned(contained(), poison)),
         *(terminal.chain(poisoned(chain, poison)) for chain in sample_chains()[:3]),
     )
 

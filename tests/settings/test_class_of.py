@@ -72,23 +72,26 @@ def test_a_pattern_of_many_stars_is_not_slow() -> None:
 
 def test_the_first_class_in_the_file_wins() -> None:
     contract = contract_of(("one", {"workload": "x*"}), ("two", {"workload": "*"}))
-    assert [each.name for each in (contract.class_of({"workload": v}) for v in ("xa", "ya")) if each] == ["one", "two"]
+    assert [each.name for each in (contract.class_of({"workload": (v,)}) for v in ("xa", "ya")) if each] == [
+        "one",
+        "two",
+    ]
 
 
 def test_every_pattern_of_a_class_must_fit() -> None:
     contract = contract_of(("both", {"workload": "w*", "account": "1*"}))
-    assert contract.class_of({"workload": "w", "account": "1"})
-    assert contract.class_of({"workload": "w", "account": "2"}) is None
+    assert contract.class_of({"workload": ("w",), "account": ("1",)})
+    assert contract.class_of({"workload": ("w",), "account": ("2",)}) is None
 
 
 def test_a_pattern_on_an_absent_field_never_fits() -> None:
     contract = contract_of(("any", {"workload": "*"}))
-    assert contract.class_of({"subject": "s"}) is None
+    assert contract.class_of({"subject": ("s",)}) is None
     assert contract.class_of({}) is None
 
 
 def test_the_empty_contract_has_no_class_for_anything() -> None:
-    assert EMPTY.class_of({"workload": "w", "subject": "s", "account": "1"}) is None
+    assert EMPTY.class_of({"workload": ("w",), "subject": ("s",), "account": ("1",)}) is None
     assert EMPTY.not_judged == ()
 
 

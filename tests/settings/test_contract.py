@@ -39,10 +39,10 @@ def test_the_example_of_the_docs_is_read() -> None:
 def test_the_example_of_the_docs_matches_what_it_says() -> None:
     contract = read_contract(EXAMPLE)
     subject = "aws_arn:012345678901:arn:aws:iam::012345678901:user/batch-nightly"
-    found = contract.class_of({"subject": subject, "account": "012345678901"})
+    found = contract.class_of({"subject": (subject,), "account": ("012345678901",)})
     assert found is not None
     assert found.owner == "team:finance-it"
-    assert contract.class_of({"subject": subject, "account": "123456789012"}) is None
+    assert contract.class_of({"subject": (subject,), "account": ("123456789012",)}) is None
 
 
 def test_the_sketch_of_the_design_is_read() -> None:

@@ -1,4 +1,4 @@
-"""A flipped bit, a truncated, deleted, appended, swapped or older file anywhere but in ``exempt`` is found and named."""
+"""A flipped bit, a truncated, deleted, appended, swapped or older file outside ``exempt`` is found and named."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -4,6 +4,7 @@ import shlex
 
 import msgspec
 
+from custody.chains.effects import said
 from custody.chains.trace import LOG
 from custody.engine.duck import Cell, Engine
 from custody.model.report import LeafRef, Made
@@ -103,7 +104,7 @@ def _live(engine: Engine, keys: list[str]) -> list[Live]:
 
 
 def _member(engine: Engine, row: Live, depth: int) -> Member:
-    ended = f"{row.end_effect} at {text(row.end_time)}" if row.end_time is not None and not row.alive else None
+    ended = f"{said(row.end_effect)} at {text(row.end_time)}" if row.end_time is not None and not row.alive else None
     if not row.alive and ended is None:
         ended = f"expired at {text(row.not_after)}"
     return Member(

@@ -8,6 +8,9 @@ PROPAGATION = 60_000_000
 EXPIRY_TOLERANCE = 1_000_000
 """CloudTrail's times are whole seconds, and expiration may be one off (µs)."""
 
+NEEDS_NO_RIGHT = "'GetCallerIdentity', 'GetSessionToken', 'GetAccessKeyInfo'"
+"""STS answers these whatever a policy denies: a success says nothing about a policy that revokes sessions."""
+
 ENDS = """
     CREATE OR REPLACE TABLE ends AS
     SELECT to_key AS key, time, effect, leaf, event, until FROM join_key_end
@@ -17,14 +20,25 @@ ENDS = """
     SELECT to_key, time, effect, leaf, event, until FROM join_session_revocation
 """
 
+DISPUTED_ENDS = """
+    CREATE OR REPLACE TABLE disputed_ends AS
+    SELECT DISTINCT e.key FROM ends e JOIN conflicted c ON c.leaf = e.leaf
+"""
+
+SOUND_ENDS = """
+    CREATE OR REPLACE VIEW sound_ends AS
+    SELECT e.* FROM ends e WHERE NOT EXISTS (SELECT 1 FROM conflicted c WHERE c.leaf = e.leaf)
+"""
+"""Ends of which no record is in conflict: only these can prove or violate anything."""
+
 FIRST_ENDS = """
     CREATE OR REPLACE TABLE first_ends AS
     SELECT key, time, effect, leaf, event, until, total FROM (
         SELECT e.*, count(*) OVER (PARTITION BY key) AS total,
                row_number() OVER (
                    PARTITION BY key
-                   ORDER BY CASE WHEN until IS NULL THEN 0 ELSE 1 END, time, event, leaf) AS position
-        FROM ends e
+                   ORDER BY CASE WHEN until IS NULL THEN 0 ELSE 1 END, time, effect, event, leaf) AS position
+        FROM sound_ends e
     ) ranked
     WHERE position = 1
 """
@@ -32,31 +46,46 @@ FIRST_ENDS = """
 
 RUN_ENDS = """
     CREATE OR REPLACE TABLE run_ends AS
-    SELECT e.key AS workload, min(e.time) AS time, min(e.leaf) AS leaf FROM parts e
-    WHERE e.stage = 'end' AND e.effect IN ('instance.terminate', 'function.delete') AND e.key IS NOT NULL
-    GROUP BY e.key
+    SELECT workload, time, leaf, event FROM (
+        SELECT e.key AS workload, e.time, e.leaf, e.event,
+               row_number() OVER (PARTITION BY e.key ORDER BY e.time, e.event, e.leaf) AS position
+        FROM parts e
+        WHERE e.stage = 'end' AND e.effect IN ('instance.terminate', 'function.delete') AND e.key IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM conflicted c WHERE c.leaf = e.leaf)
+          AND NOT EXISTS (SELECT 1 FROM parts s
+                          WHERE s.key = e.key AND s.stage = 'start' AND s.time >= e.time
+                            AND s.effect IN ('instance.run', 'function.create'))
+    ) ranked
+    WHERE position = 1
 """
+"""The end of each run. A function that is made again under its name has a new run: the end before it is not its end."""
 
 RUN_STARTS = """
     CREATE OR REPLACE TABLE run_starts AS
-    SELECT s.key AS workload, min(s.time) AS time, min(s.leaf) AS leaf FROM parts s
-    WHERE s.stage = 'start' AND s.effect IN ('instance.run', 'function.create') AND s.key IS NOT NULL
-    GROUP BY s.key
+    SELECT workload, time, leaf, event FROM (
+        SELECT s.key AS workload, s.time, s.leaf, s.event,
+               row_number() OVER (PARTITION BY s.key ORDER BY s.time, s.event, s.leaf) AS position
+        FROM parts s
+        WHERE s.stage = 'start' AND s.effect IN ('instance.run', 'function.create') AND s.key IS NOT NULL
+    ) ranked
+    WHERE position = 1
 """
 
 AFTER_END = f"""
     CREATE OR REPLACE TABLE after_end AS
-    SELECT key, count(*) AS uses, min(time) AS first, max(time) AS last, array_agg(leaf ORDER BY leaf)
-               FILTER (WHERE position <= 16) AS leaves
+    SELECT key, count(*) AS uses, min(time) AS first, max(time) AS last,
+           array_sort(array_agg(leaf) FILTER (WHERE position <= 16)) AS leaves
     FROM (
         SELECT p.key, p.time, p.leaf, row_number() OVER (PARTITION BY p.key ORDER BY p.leaf) AS position
         FROM parts p
-        LEFT JOIN first_ends e ON e.key = p.key
         LEFT JOIN issues i ON i.key = p.key
         WHERE p.stage = 'use' AND p.outcome = 'success' AND NOT p.extra
           AND p.key IN (SELECT s.key FROM suspects s)
-          AND ((p.time > e.time + {PROPAGATION} AND (e.until IS NULL OR p.time < e.until))
-               OR p.time > i.not_after + {EXPIRY_TOLERANCE})
+          AND (p.time > i.not_after + {EXPIRY_TOLERANCE}
+               OR EXISTS (SELECT 1 FROM sound_ends e
+                          WHERE e.key = p.key AND p.time > e.time + {PROPAGATION}
+                            AND (e.until IS NULL OR p.time < e.until)
+                            AND NOT (e.effect = 'sessions.revoke' AND p.action IN ({NEEDS_NO_RIGHT}))))
     ) late
     GROUP BY key
 """
@@ -64,7 +93,7 @@ AFTER_END = f"""
 SUSPECTS = f"""
     CREATE OR REPLACE TABLE suspects AS
     SELECT u.key FROM uses u
-    LEFT JOIN first_ends e ON e.key = u.key
+    LEFT JOIN (SELECT key, min(time) AS time FROM sound_ends GROUP BY key) e ON e.key = u.key
     LEFT JOIN issues i ON i.key = u.key
     WHERE u.last_success > e.time + {PROPAGATION} OR u.last_success > i.not_after + {EXPIRY_TOLERANCE}
 """
@@ -72,22 +101,17 @@ SUSPECTS = f"""
 
 LINEAGES = """
     CREATE OR REPLACE TABLE lineages AS
-    SELECT key, lineage, first_issued, predecessor_leaf, position, size FROM (
-        SELECT i.key, concat(coalesce(i.subject, ''), chr(0), i.workload) AS lineage,
-               min(i.issued_at) OVER (PARTITION BY i.subject, i.workload) AS first_issued,
-               lag(i.leaf) OVER (PARTITION BY i.subject, i.workload ORDER BY i.issued_at, i.event) AS predecessor_leaf,
-               rank() OVER (PARTITION BY i.subject, i.workload ORDER BY i.issued_at) AS position,
-               count(*) OVER (PARTITION BY i.subject, i.workload) AS size
-        FROM issues i
-        WHERE i.workload IS NOT NULL AND i.granularity IN ('instance', 'node', 'pod', 'process', 'run')
-    ) ordered
+    SELECT i.key, concat(coalesce(i.subject, ''), chr(0), i.workload) AS lineage,
+           min(i.issued_at) OVER (PARTITION BY i.subject, i.workload) AS first_issued,
+           first_value(i.leaf) OVER (PARTITION BY i.subject, i.workload ORDER BY i.issued_at, i.event) AS first_leaf,
+           rank() OVER (PARTITION BY i.subject, i.workload ORDER BY i.issued_at) AS position,
+           count(*) OVER (PARTITION BY i.subject, i.workload) AS size
+    FROM issues i
+    WHERE i.workload IS NOT NULL AND i.granularity IN ('instance', 'node', 'pod', 'process', 'run')
+      AND NOT EXISTS (SELECT 1 FROM conflicted_keys k WHERE k.key = i.key)
 """
-"""The successive credentials of one workload run. Bound to an account only, nothing says that two share a run."""
-
-CONFLICTED_KEYS = """
-    CREATE OR REPLACE TABLE conflicted_keys AS
-    SELECT DISTINCT p.key FROM parts p JOIN conflicted c ON c.leaf = p.leaf WHERE p.key IS NOT NULL
-"""
+"""The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; a key
+with a record in conflict can not date the others."""
 
 CHILDREN = """
     CREATE OR REPLACE TABLE children AS
@@ -106,10 +130,14 @@ CREDENTIALS = """
            coalesce(u.uses, 0) AS uses, coalesce(u.successes, 0) AS successes, coalesce(u.denied, 0) AS denied,
            u.first_use, u.last_use, u.last_success, u.first_leaf AS first_use_leaf, u.session, u.created,
            e.time AS end_time, e.effect AS end_effect, e.leaf AS end_leaf, e.until AS end_until,
-           rs.time AS run_started, rs.leaf AS run_start_leaf, re.time AS run_ended, re.leaf AS run_end_leaf,
+           de.key IS NOT NULL AS end_disputed,
+           rs.time AS run_started, rs.leaf AS run_start_leaf, rs.event AS run_start_event,
+           re.time AS run_ended, re.leaf AS run_end_leaf, re.event AS run_end_event,
            coalesce(ae.uses, 0) AS late_uses, ae.first AS late_first, ae.last AS late_last, ae.leaves AS late_leaves,
-           l.lineage, l.first_issued AS lineage_first, l.position AS lineage_position, l.size AS lineage_size,
+           l.lineage, l.first_issued AS lineage_first, l.first_leaf AS lineage_first_leaf,
+           l.position AS lineage_position, l.size AS lineage_size,
            coalesce(ch.children, 0) AS children, ck.key IS NOT NULL AS conflicted,
+           coalesce(t.disputed, FALSE) AS chain_disputed,
            i.key IS NOT NULL AS issued
     FROM own_population o
     JOIN populations p ON p.key = o.key
@@ -119,6 +147,7 @@ CREDENTIALS = """
     LEFT JOIN parents r ON r.key = o.key
     LEFT JOIN tree t ON t.key = o.key
     LEFT JOIN first_ends e ON e.key = o.key
+    LEFT JOIN disputed_ends de ON de.key = o.key
     LEFT JOIN run_ends re ON re.workload = i.workload
     LEFT JOIN run_starts rs ON rs.workload = i.workload
     LEFT JOIN after_end ae ON ae.key = o.key
@@ -131,13 +160,14 @@ CREDENTIALS = """
 
 STEPS = (
     ENDS,
+    DISPUTED_ENDS,
+    SOUND_ENDS,
     FIRST_ENDS,
     RUN_ENDS,
     RUN_STARTS,
     SUSPECTS,
     AFTER_END,
     LINEAGES,
-    CONFLICTED_KEYS,
     CHILDREN,
     CREDENTIALS,
 )

@@ -5,21 +5,38 @@ from custody.engine.duck import Engine
 ISSUES = """
     CREATE OR REPLACE TABLE issues AS
     WITH ranked AS (
-        SELECT p.*, row_number() OVER (PARTITION BY key ORDER BY time, event, leaf) AS position,
+        SELECT p.*,
+               row_number() OVER (
+                   PARTITION BY key
+                   ORDER BY CASE WHEN workload IS NULL THEN 1 ELSE 0 END, CASE WHEN parent IS NULL THEN 1 ELSE 0 END,
+                            time, event, coalesce(object, ''), coalesce(not_after, 0), coalesce(workload, ''),
+                            coalesce(parent, ''), coalesce(session_name, ''), coalesce(account, ''), leaf) AS position,
                count(*) OVER (PARTITION BY key) AS copies,
-               max(parent) OVER (PARTITION BY key) AS any_parent,
-               max(workload) OVER (PARTITION BY key) AS any_workload
+               coalesce(min(parent) OVER (PARTITION BY key) <> max(parent) OVER (PARTITION BY key), FALSE)
+               OR coalesce(min(subject) OVER (PARTITION BY key) <> max(subject) OVER (PARTITION BY key), FALSE)
+               OR coalesce(min(workload) OVER (PARTITION BY key) <> max(workload) OVER (PARTITION BY key), FALSE)
+               OR coalesce(min(not_after) OVER (PARTITION BY key) <> max(not_after) OVER (PARTITION BY key), FALSE)
+                   AS disputed
         FROM parts p
         WHERE p.stage = 'issue' AND p.key IS NOT NULL AND p.outcome = 'success'
     )
     SELECT key, source, event, leaf, time AS issued_at, service, action, account, region, method, invoked_by,
            principal AS requester, principal_kind AS requester_kind, origin AS requester_origin,
-           any_parent AS parent, subject, object AS subject_path, session_name, any_workload AS workload,
-           granularity, bound_by, not_after, tags, source_identity, shared_id, copies
+           parent, subject, object AS subject_path, session_name, workload, granularity, bound_by, not_after, tags,
+           source_identity, shared_id, copies, disputed
     FROM ranked
     WHERE position = 1
 """
-"""The first issuance of each key; further copies (other accounts) may add the parent that it lacks."""
+"""One issuance of each key: of the copies that several accounts received the one that says most (what the key is bound
+to, then who asked), then the first. Copies that contradict each other make the key ``disputed``."""
+
+CONFLICTED_KEYS = """
+    CREATE OR REPLACE TABLE conflicted_keys AS
+    SELECT p.key FROM parts p JOIN conflicted c ON c.leaf = p.leaf WHERE p.key IS NOT NULL
+    UNION
+    SELECT key FROM issues WHERE disputed
+"""
+"""Keys of which a record is in conflict: nothing about them is proved or violated."""
 
 USES = """
     CREATE OR REPLACE TABLE uses AS
@@ -32,7 +49,6 @@ USES = """
            min(leaf) AS first_leaf,
            min(principal) AS principal, min(principal_id) AS principal_id, min(principal_kind) AS principal_kind,
            min(session) AS session, min(created) AS created, min(account) AS account,
-           min(object) AS principal_path,
            bool_and(invoked_by IS NOT NULL) AS forwarded, bool_or(console) AS console,
            min(invoked_by) AS invoked_by
     FROM parts
@@ -77,13 +93,23 @@ CONSOLE_LOGINS = """
     WHERE effect = 'console.login' AND outcome = 'success' AND principal_id IS NOT NULL
 """
 
+SERVICE_ROLES = """
+    CREATE OR REPLACE TABLE service_roles AS
+    SELECT DISTINCT subject AS principal FROM issues WHERE subject_path LIKE '%:role/aws-service-role/%'
+    UNION
+    SELECT DISTINCT key FROM parts
+    WHERE stage = 'change' AND effect = 'role.create' AND object LIKE '%:role/aws-service-role/%' AND key IS NOT NULL
+"""
+"""Roles that AWS services keep for themselves. A use names its role without the path, so it is learnt from the records
+that give it: names are unique in an account whatever the path."""
+
 CLASSES = """
     CREATE OR REPLACE TABLE unissued AS
     SELECT u.key,
            CASE
                WHEN u.forwarded THEN 'forward access session'
                WHEN u.console OR c.time IS NOT NULL THEN 'console'
-               WHEN u.principal_path LIKE '%:role/aws-service-role/%' THEN 'provider-internal'
+               WHEN r.principal IS NOT NULL THEN 'provider-internal'
                WHEN u.created IS NULL OR u.created < s.started THEN 'older than the logs'
                ELSE 'unexplained'
            END AS class,
@@ -91,7 +117,7 @@ CLASSES = """
                WHEN u.forwarded THEN concat('every use has invokedBy: ', u.invoked_by)
                WHEN u.console THEN 'sessionCredentialFromConsole'
                WHEN c.time IS NOT NULL THEN 'principal and creation date of a console key or login'
-               WHEN u.principal_path LIKE '%:role/aws-service-role/%' THEN 'a role under aws-service-role/'
+               WHEN r.principal IS NOT NULL THEN 'a role under aws-service-role/'
                WHEN u.created IS NULL THEN 'long-lived: the log gives no creation date'
                WHEN u.created < s.started THEN 'created before the log of its account starts'
                ELSE 'created while the log runs, and no record issues it'
@@ -99,6 +125,7 @@ CLASSES = """
     FROM uses u
     LEFT JOIN console_times c ON c.principal_id = u.principal_id AND c.time = u.created
     LEFT JOIN log_starts s ON s.account = u.account
+    LEFT JOIN service_roles r ON r.principal = u.principal
     WHERE NOT EXISTS (SELECT 1 FROM issues i WHERE i.key = u.key)
 """
 
@@ -124,18 +151,21 @@ KEY_PRINCIPALS = """
     CREATE OR REPLACE TABLE key_principals AS
     SELECT key, subject AS principal, issued_at AS since FROM issues WHERE subject IS NOT NULL
     UNION ALL
-    SELECT u.key, u.principal, u.created AS since FROM uses u
+    SELECT u.key, u.principal, coalesce(u.created, u.first_use) AS since FROM uses u
     JOIN unissued x ON x.key = u.key
-    WHERE x.class <> 'forward access session' AND u.principal IS NOT NULL AND u.created IS NOT NULL
+    WHERE x.class <> 'forward access session' AND u.principal IS NOT NULL
 """
+"""Whom each key speaks for, and since when at the latest: a key without an issuance existed at its first use."""
 
 STEPS = (
     ISSUES,
+    CONFLICTED_KEYS,
     USES,
     USE_ORIGINS,
     MADE,
     LOG_STARTS,
     CONSOLE_LOGINS,
+    SERVICE_ROLES,
     CLASSES,
     FORWARD_USES,
     SECONDS_AT_WORK,

@@ -6,104 +6,132 @@ from custody.chains.credentials import PROPAGATION
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
 
+NETWORK_ORIGINS = "CREATE OR REPLACE TABLE network_origins AS SELECT * FROM join_network_origin"
+
 MACHINE_USES = """
     CREATE OR REPLACE TABLE machine_uses AS
-    SELECT p.key, p.origin, p.time, p.leaf, p.principal, c.workload, c.subject,
-           (p.invoked_by IS NOT NULL OR p.origin LIKE '%.amazonaws.com' OR p.origin = 'AWS Internal') AS by_service
+    SELECT p.key, p.origin, p.time, p.leaf, p.outcome, p.principal, c.workload, c.subject,
+           coalesce(c.root, c.key) AS root,
+           (p.invoked_by IS NOT NULL OR p.origin LIKE '%.amazonaws.com' OR p.origin LIKE '%.amazonaws.com.cn'
+            OR p.origin = 'AWS Internal') AS by_service
     FROM parts p
     JOIN credentials c ON c.key = p.key
-    WHERE p.stage = 'use' AND c.population = 'machine'
+    WHERE p.stage = 'use' AND c.population = 'machine' AND p.origin IS NOT NULL
 """
 
 EXPLAINED = f"""
     CREATE OR REPLACE TABLE explained_uses AS
-    SELECT m.leaf, min(n.how) AS how, max(n.leaf) AS fact_leaf, max(n.leaf_run) AS run_leaf,
-           max(n.leaf_address) AS address_leaf
+    SELECT m.leaf, min(n.how) AS how, bool_or(n.egress) AS egress, max(n.leaf) AS fact_leaf,
+           max(n.leaf_run) AS run_leaf, max(n.leaf_address) AS address_leaf
     FROM machine_uses m
-    JOIN join_network_origin n ON n.to_key = m.workload AND n.from_key = m.origin
+    JOIN network_origins n ON n.to_key = m.workload AND n.from_key = m.origin
     WHERE m.time >= n.since AND (n.until IS NULL OR m.time <= n.until + {PROPAGATION})
     GROUP BY m.leaf
 """
 
-KEY_ORIGINS = """
-    CREATE OR REPLACE TABLE key_origins AS
-    SELECT m.key, m.workload, m.subject, m.origin, count(*) AS uses, min(m.time) AS first, max(m.time) AS last,
-           min(m.leaf) AS leaf, min(m.principal) AS principal,
-           count(*) FILTER (WHERE m.by_service) AS by_service,
-           count(*) FILTER (WHERE NOT m.by_service AND e.leaf IS NOT NULL) AS by_log,
-           count(*) FILTER (WHERE NOT m.by_service AND e.leaf IS NULL AND d.origin IS NOT NULL) AS by_contract,
-           count(*) FILTER (WHERE NOT m.by_service AND e.leaf IS NULL AND d.origin IS NULL) AS unexplained,
-           max(e.how) AS how, max(e.fact_leaf) AS fact_leaf, max(e.run_leaf) AS run_leaf,
-           max(e.address_leaf) AS address_leaf
+ORIGIN_USES = """
+    CREATE OR REPLACE TABLE origin_uses AS
+    SELECT m.key, m.origin, m.time, m.leaf, m.outcome, m.principal, m.workload, m.subject, m.root,
+           e.how, e.egress, e.fact_leaf, e.run_leaf, e.address_leaf,
+           CASE WHEN m.by_service THEN 'service' WHEN e.leaf IS NOT NULL THEN 'log'
+                WHEN d.origin IS NOT NULL THEN 'contract' ELSE 'nothing' END AS explained_by
     FROM machine_uses m
     LEFT JOIN explained_uses e ON e.leaf = m.leaf
     LEFT JOIN declared_origins d ON d.subject = coalesce(m.subject, '') AND d.workload = coalesce(m.workload, '')
                                  AND d.origin = m.origin
-    WHERE m.origin IS NOT NULL
-    GROUP BY m.key, m.workload, m.subject, m.origin
 """
+"""Every use of a machine's key that has an origin, and what explains it: a service, the log, the contract, nothing."""
+
+KEY_ORIGINS = """
+    CREATE OR REPLACE TABLE key_origins AS
+    SELECT key, workload, subject, origin, count(*) AS uses, min(time) AS first, max(time) AS last,
+           min(leaf) AS leaf, min(principal) AS principal, min(root) AS root,
+           count(*) FILTER (WHERE explained_by = 'service') AS by_service,
+           count(*) FILTER (WHERE explained_by = 'log') AS by_log,
+           count(*) FILTER (WHERE explained_by = 'contract') AS by_contract,
+           count(*) FILTER (WHERE explained_by = 'nothing') AS unexplained,
+           max(how) AS how, max(fact_leaf) AS fact_leaf, max(run_leaf) AS run_leaf, max(address_leaf) AS address_leaf
+    FROM origin_uses
+    GROUP BY key, workload, subject, origin
+"""
+
+LEAVING = """
+    CREATE OR REPLACE TABLE leaving AS
+    SELECT workload, min(leaf) AS leaf FROM origin_uses
+    WHERE explained_by = 'log' AND egress AND workload IS NOT NULL
+    GROUP BY workload
+"""
+"""Workloads that were seen to leave their network by a way that the log knows."""
+
+STRANGE_USES = """
+    CREATE OR REPLACE TABLE strange_uses AS
+    SELECT key, origin, time, leaf, egress, how, egress_leaf, egress_address_leaf, egress_run_leaf, seen_leaf FROM (
+        SELECT u.key, u.origin, u.time, u.leaf, n.from_key AS egress, n.how, n.leaf AS egress_leaf,
+               n.leaf_address AS egress_address_leaf, n.leaf_run AS egress_run_leaf, v.leaf AS seen_leaf,
+               row_number() OVER (PARTITION BY u.leaf ORDER BY n.how, n.from_key, n.leaf) AS position
+        FROM origin_uses u
+        LEFT JOIN leaving v ON v.workload = u.workload
+        LEFT JOIN network_origins n
+          ON n.to_key = u.workload AND n.egress AND u.time >= n.since AND (n.until IS NULL OR u.time <= n.until)
+         AND (n.sure OR v.workload IS NOT NULL)
+        WHERE u.explained_by = 'nothing' AND u.outcome <> 'denied'
+    ) ranked
+    WHERE position = 1
+"""
+"""Calls that were not refused, from origins that nothing explains, each with the way by which its workload left at that
+time as the log tells (``egress``). An elastic address is that way for sure; a network can have older gateways that no
+record shows, so the address of a NAT counts where the workload was seen to use it."""
 
 ORIGIN_PRINCIPALS = """
     CREATE OR REPLACE TABLE origin_principals AS
-    SELECT p.origin, p.principal, count(*) AS uses, min(p.time) AS since, min(p.leaf) AS leaf
-    FROM parts p
-    WHERE p.stage = 'use' AND p.invoked_by IS NULL AND p.principal IS NOT NULL AND p.key IS NOT NULL
-      AND p.origin IN (SELECT k.origin FROM key_origins k WHERE k.unexplained > 0)
-    GROUP BY p.origin, p.principal
+    SELECT origin, principal, sum(uses) AS uses, min(root) AS first_root, max(root) AS last_root,
+           min(CASE WHEN position = 1 THEN leaf END) AS first_leaf,
+           min(CASE WHEN backwards = 1 THEN leaf END) AS last_leaf
+    FROM (
+        SELECT origin, principal, root, uses, leaf,
+               row_number() OVER (PARTITION BY origin, principal ORDER BY root) AS position,
+               row_number() OVER (PARTITION BY origin, principal ORDER BY root DESC) AS backwards
+        FROM (
+            SELECT p.origin, p.principal, coalesce(t.root, p.key) AS root, count(*) AS uses, min(p.leaf) AS leaf
+            FROM parts p
+            LEFT JOIN tree t ON t.key = p.key
+            WHERE p.stage = 'use' AND p.invoked_by IS NULL AND p.principal IS NOT NULL AND p.key IS NOT NULL
+              AND p.outcome <> 'denied'
+              AND p.origin IN (SELECT s.origin FROM strange_uses s)
+              AND NOT EXISTS (SELECT 1 FROM conflicted_keys k WHERE k.key = p.key)
+            GROUP BY p.origin, p.principal, coalesce(t.root, p.key)
+        ) roots
+    ) ranked
+    GROUP BY origin, principal
 """
-
-EGRESS = """
-    CREATE OR REPLACE TABLE workload_egress AS
-    SELECT to_key AS workload, min(from_key) AS address, min(how) AS how, max(leaf) AS leaf,
-           max(leaf_address) AS address_leaf, max(leaf_run) AS run_leaf
-    FROM join_network_origin
-    WHERE egress
-    GROUP BY to_key
-"""
-"""Workloads whose way out to the internet the log knows; a private address alone says nothing about it."""
+"""Whose keys work at an origin that nothing explains. The tree (``root``) tells a stranger's key from one that the same
+chain made: two trees are enough to know that one of them is another."""
 
 
 def build(engine: Engine, contract: Contract) -> None:
-    """Make ``key_origins``, ``origin_principals``, ``workload_egress`` and ``declared_origins``."""
-    engine.run(MACHINE_USES)
-    engine.run(EXPLAINED)
+    """Make ``origin_uses`` and what the holder rule reads: ``key_origins``, ``strange_uses``, ``origin_principals``."""
+    for step in (NETWORK_ORIGINS, MACHINE_USES, EXPLAINED):
+        engine.run(step)
     _declared(engine, contract)
-    for step in (KEY_ORIGINS, ORIGIN_PRINCIPALS, EGRESS):
+    for step in (ORIGIN_USES, KEY_ORIGINS, LEAVING, STRANGE_USES, ORIGIN_PRINCIPALS):
         engine.run(step)
 
 
 def _declared(engine: Engine, contract: Contract) -> None:
     """Match each origin seen with the contract's addresses and networks: CIDR is not for SQL."""
     rows: list[tuple[str, str, str]] = []
-    declared = _Declared(contract)
-    if declared.any:
+    by_class = {each.name: each.origins for each in contract.classes}
+    if contract.origins or any(by_class.values()):
         seen = engine.rows(
-            "SELECT DISTINCT coalesce(m.subject, ''), coalesce(m.workload, ''), m.origin, p.identity_class "
-            "FROM machine_uses m JOIN populations p ON p.key = m.key WHERE m.origin IS NOT NULL"
+            "SELECT DISTINCT coalesce(m.subject, ''), coalesce(m.workload, ''), m.origin, "
+            "coalesce(p.identity_class, '') FROM machine_uses m JOIN populations p ON p.key = m.key"
         )
         for subject, workload, origin, name in seen:
-            if declared.explains(str(subject), str(workload), str(origin), name if isinstance(name, str) else None):
+            allowed = (*by_class.get(str(name), ()), *contract.origins_of(str(subject), str(workload)))
+            if any(_within(str(origin), one) for one in allowed):
                 rows.append((str(subject), str(workload), str(origin)))
     columns = {"subject": "VARCHAR", "workload": "VARCHAR", "origin": "VARCHAR"}
     engine.table("declared_origins", columns, sorted(set(rows)))
-    engine.table("declared_workloads", {"workload": "VARCHAR"}, [(name,) for name in declared.names])
-
-
-class _Declared:
-    """The contract's origins, by workload name and by class."""
-
-    def __init__(self, contract: Contract) -> None:
-        self._by_name = dict(contract.origins)
-        self._by_class = {each.name: each.origins for each in contract.classes if each.origins}
-        self.any = bool(self._by_name or self._by_class)
-        self.names = sorted(self._by_name)
-
-    def explains(self, subject: str, workload: str, origin: str, name: str | None) -> bool:
-        allowed = [*self._by_class.get(name or "", ())]
-        for key in (subject, workload):
-            allowed += self._by_name.get(key, ())
-            allowed += self._by_name.get(key.split(":", 2)[-1], ())
-        return any(_within(origin, one) for one in allowed)
 
 
 def _within(origin: str, allowed: str) -> bool:

@@ -6,6 +6,7 @@ the decisions that this SQL carries out.
 
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
+from custody.model.keys import names_of
 
 PARENTS = """
     CREATE OR REPLACE TABLE parents AS
@@ -38,7 +39,7 @@ OWN = """
     CREATE OR REPLACE TABLE own_population AS
     SELECT k.key, k.class, k.subject, k.workload, k.account,
            CASE
-               WHEN k.subject_path LIKE '%:role/aws-service-role/%' THEN 'provider-internal'
+               WHEN k.subject IN (SELECT principal FROM service_roles) THEN 'provider-internal'
                WHEN k.issued AND (k.service_issued OR k.method LIKE '%WithWebIdentity' OR k.granularity = 'pod')
                    THEN 'machine'
                WHEN k.class = 'console'
@@ -50,7 +51,6 @@ OWN = """
         SELECT coalesce(i.key, u.key) AS key, i.key IS NOT NULL AS issued, x.class AS class,
                coalesce(i.subject, u.principal) AS subject, i.workload AS workload,
                coalesce(i.account, u.account) AS account,
-               coalesce(i.subject_path, u.principal_path) AS subject_path,
                coalesce(i.requester_kind = 'AWSService', FALSE) AS service_issued,
                coalesce(i.method, '') AS method, i.granularity AS granularity, u.principal_id AS principal_id
         FROM issues i
@@ -62,44 +62,52 @@ OWN = """
 TREE = """
     CREATE OR REPLACE TABLE tree AS
     WITH RECURSIVE walk AS (
-        SELECT o.key AS key, o.key AS root, 0 AS depth
-        FROM own_population o
-        WHERE NOT EXISTS (SELECT 1 FROM parents p WHERE p.key = o.key)
+        SELECT n.key AS key, n.key AS root, 0 AS depth, coalesce(n.declared, n.own) AS population,
+               n.disputed AS disputed
+        FROM nodes n
+        WHERE NOT EXISTS (SELECT 1 FROM parents p WHERE p.key = n.key)
         UNION ALL
-        SELECT DISTINCT p.parent AS key, p.parent AS root, 0 AS depth
-        FROM parents p
-        WHERE NOT EXISTS (SELECT 1 FROM own_population o WHERE o.key = p.parent)
-          AND NOT EXISTS (SELECT 1 FROM parents q WHERE q.key = p.parent)
-        UNION ALL
-        SELECT p.key AS key, w.root AS root, w.depth + 1 AS depth
+        SELECT p.key AS key, w.root AS root, w.depth + 1 AS depth,
+               coalesce(n.declared, CASE WHEN n.own = 'provider-internal' THEN n.own ELSE w.population END)
+                   AS population,
+               w.disputed OR n.disputed AS disputed
         FROM walk w
         JOIN parents p ON p.parent = w.key
+        JOIN nodes n ON n.key = p.key
     )
-    SELECT key, root, depth FROM walk
+    SELECT key, root, depth, population, disputed FROM walk
 """
-"""Every key with the top of its delegation tree. A key in a circle (hostile logs) is reached from no root: absent."""
+"""Every key with the top of its delegation tree, and the population that comes down to it. ``disputed`` says that a
+record of it or of a key above it is in conflict. A key in a circle (hostile logs) is reached from no root: absent."""
 
+NODES = """
+    CREATE OR REPLACE TABLE nodes AS
+    SELECT o.key, o.population AS own, c.population AS declared, k.key IS NOT NULL AS disputed
+    FROM own_population o
+    LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
+    LEFT JOIN conflicted_keys k ON k.key = o.key
+    UNION ALL
+    SELECT DISTINCT p.parent, 'unknown', CAST(NULL AS VARCHAR), FALSE
+    FROM parents p
+    WHERE NOT EXISTS (SELECT 1 FROM own_population o WHERE o.key = p.parent)
+"""
 
 POPULATIONS = """
     CREATE OR REPLACE TABLE populations AS
-    SELECT o.key, coalesce(c.population,
-        CASE WHEN t.depth IS NULL OR t.depth = 0 OR o.population = 'provider-internal' THEN o.population
-             ELSE coalesce(rc.population, r.population, 'unknown') END) AS population,
-        c.name AS identity_class
+    SELECT o.key, coalesce(t.population, c.population, o.population) AS population, c.name AS identity_class
     FROM own_population o
     LEFT JOIN tree t ON t.key = o.key
-    LEFT JOIN own_population r ON r.key = t.root
     LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
-    LEFT JOIN identity_classes rc ON rc.subject = coalesce(r.subject, '') AND rc.workload = coalesce(r.workload, '')
 """
 
 
 def build(engine: Engine, contract: Contract) -> None:
-    """Make ``parents``, ``people``, ``own_population``, ``tree``, ``identity_classes`` and ``populations``."""
-    for step in (PARENTS, PEOPLE, OWN, TREE):
+    """Make ``parents``, ``people``, ``own_population``, ``identity_classes``, ``tree`` and ``populations``."""
+    for step in (PARENTS, PEOPLE, OWN):
         engine.run(step)
     _identity_classes(engine, contract)
-    engine.run(POPULATIONS)
+    for step in (NODES, TREE, POPULATIONS):
+        engine.run(step)
 
 
 def _identity_classes(engine: Engine, contract: Contract) -> None:
@@ -108,16 +116,19 @@ def _identity_classes(engine: Engine, contract: Contract) -> None:
         for subject, workload in engine.rows(
             "SELECT DISTINCT coalesce(subject, ''), coalesce(workload, '') FROM own_population"
         ):
-            found = contract.class_of(_fields(str(subject), str(workload)))
+            found = contract.class_of(fields_of(str(subject), str(workload)))
             if found is not None:
                 rows.append((str(subject), str(workload), found.name, found.population))
     columns = {"subject": "VARCHAR", "workload": "VARCHAR", "name": "VARCHAR", "population": "VARCHAR"}
     engine.table("identity_classes", columns, rows)
 
 
-def _fields(subject: str, workload: str) -> dict[str, str]:
-    """What a class can match on: full keys; the account is the scope of the subject's key."""
-    fields = {"subject": subject, "workload": workload or subject}
-    if subject.count(":") >= 2:
-        fields["account"] = subject.split(":", 2)[1]
-    return {name: value for name, value in fields.items() if value}
+def fields_of(subject: str, workload: str) -> dict[str, tuple[str, ...]]:
+    """What a class can match on: each field with every name that it goes by; no field without a name.
+
+    Where a key is bound to nothing, its workload is the subject itself. The account is the scope of the subject's key.
+    """
+    fields = {"subject": names_of(subject), "workload": names_of(workload or subject)}
+    if subject.startswith("aws_arn:"):
+        fields["account"] = (subject.split(":", 2)[1],)
+    return {name: values for name, values in fields.items() if values}

@@ -76,22 +76,28 @@ def _forward(engine: Engine, key: str) -> Searched:
 
 
 def _by_name(engine: Engine, text: str) -> Searched:
-    """Sessions, principals and workloads, by full name or by the last part of it."""
-    searched = ("session", "role or user", "workload", "session name")
-    clauses = (
-        ("session", "session = ?"),
-        ("workload", "workload = ? OR workload LIKE concat('%:', ?)"),
-        ("role or user", "subject = ? OR subject LIKE concat('%:', ?) OR subject LIKE concat('%/', ?)"),
-        ("session name", "session_name = ?"),
-    )
-    for name, clause in clauses:
+    """Sessions, principals and workloads, by full name or by the last part of it: every credential that fits one."""
+    ends = "({0} = ? OR right({0}, length(?) + 1) IN (concat(':', ?), concat('/', ?)))"
+    clauses = {
+        "session": "session = ?",
+        "role or user": ends.format("subject"),
+        "workload": ends.format("workload"),
+        "session name": "session_name = ?",
+    }
+    found: dict[str, tuple[str, int]] = {}
+    for name, clause in clauses.items():
         rows = engine.rows(
             f"SELECT key, uses FROM credentials WHERE {clause} ORDER BY uses DESC, key LIMIT {LIMIT}",
             [text] * clause.count("?"),
         )
-        if rows:
-            return _ranked(rows, name, (name,))
-    return Searched(hits=(), searched=searched)
+        for key, uses in rows:
+            found.setdefault(str(key), (name, int(str(uses))))
+    hits = sorted((Hit(key=key, how=how, weight=uses) for key, (how, uses) in found.items()), key=_rank)
+    return Searched(hits=tuple(hits[:LIMIT]), searched=tuple(clauses))
+
+
+def _rank(hit: Hit) -> tuple[int, str]:
+    return -hit.weight, hit.key
 
 
 def _found(engine: Engine, how: str, sql: str, text: str) -> Searched:
@@ -101,7 +107,7 @@ def _found(engine: Engine, how: str, sql: str, text: str) -> Searched:
 
 def _ranked(rows: list[tuple[Cell, ...]], how: str, searched: tuple[str, ...]) -> Searched:
     hits = [Hit(key=str(key), how=how, weight=int(str(weight))) for key, weight in rows]
-    hits.sort(key=lambda hit: (-hit.weight, hit.key))
+    hits.sort(key=_rank)
     return Searched(hits=tuple(hits), searched=searched)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from custody.chains.build import TABLES
 from custody.chains.parts import define
 from custody.engine.duck import Engine, parquet
+from custody.model.records import PARTS_COLUMNS
 
 FILES_OF_KEYS = """
     SELECT key, filename, count(*) AS parts FROM {rows}
@@ -79,8 +80,9 @@ def focus(engine: Engine, keys: Sequence[str], facts: Sequence[str], uses: int) 
         engine.run(f'CREATE TABLE "_{name}" AS SELECT * FROM "{name}" WHERE {column} IN (SELECT key FROM focus)')
         engine.run(f'DROP VIEW "{name}"')
         engine.run(f'ALTER TABLE "_{name}" RENAME TO "{name}"')
+    names = ", ".join(f'"{name}"' for name in ("leaf", *PARTS_COLUMNS) if name != "row")
     engine.run(
-        "CREATE TABLE _parts AS SELECT * EXCLUDE (position) FROM ("
+        f"CREATE TABLE _parts AS SELECT {names} FROM ("
         "SELECT *, row_number() OVER (PARTITION BY key ORDER BY time, leaf) AS position FROM parts "
         f"WHERE stage = 'use' AND key IN (SELECT key FROM focus)) ranked WHERE position <= {uses}"
     )

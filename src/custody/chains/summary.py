@@ -67,7 +67,11 @@ def skipped(engine: Engine) -> dict[str, int]:
 
 def events(engine: Engine) -> int:
     """Events of the records that were understood; the values beyond the first of one identity are not new events."""
-    return engine.number("SELECT count(DISTINCT leaf) FROM parts WHERE coalesce(effect, '') <> 'skip' AND NOT extra")
+    every = engine.number("SELECT count(DISTINCT leaf) FROM parts")
+    return every - engine.number(
+        "SELECT coalesce(sum(total - 1), 0) FROM (SELECT count(DISTINCT c.leaf) AS total FROM conflicted c "
+        "JOIN parts p ON p.leaf = c.leaf GROUP BY c.source, c.event) repeated"
+    )
 
 
 def identities(engine: Engine) -> int:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from custody.chains.effects import said
 from custody.engine.duck import Cell, Engine
 from custody.model.events import Asserter
 from custody.model.keys import credential_id, stable_id
@@ -43,8 +44,10 @@ class Credential(msgspec.Struct, frozen=True, array_like=True):
     denied: int
     run_started: int | None
     run_start_leaf: int | None
+    run_start_event: str | None
     run_ended: int | None
     run_end_leaf: int | None
+    run_end_event: str | None
     conflicted: bool
     created: int | None
     end_time: int | None
@@ -96,21 +99,21 @@ def _issue(found: Credential) -> list[Step]:
 
 def _run(found: Credential) -> list[Step]:
     ends = (
-        (found.run_started, found.run_start_leaf, "start", "run starts"),
-        (found.run_ended, found.run_end_leaf, "end", "run ends"),
+        (found.run_started, found.run_start_leaf, found.run_start_event, "start", "run starts"),
+        (found.run_ended, found.run_end_leaf, found.run_end_event, "end", "run ends"),
     )
     return [
         Step(
             stage=stage,
             time=text(moment) or "",
-            event="",
+            event=event or "",
             leaf=LeafRef(LOG, leaf),
             join="exact",
             asserter=Asserter.ISSUER.value,
             rule="run_end",
             text=f"{what}: {(found.workload or '').split(':', 2)[-1]}",
         )
-        for moment, leaf, stage, what in ends
+        for moment, leaf, event, stage, what in ends
         if moment is not None and leaf is not None
     ]
 
@@ -170,7 +173,7 @@ def _end(moment: Cell, event: Cell, leaf: Cell, effect: Cell) -> Step:
         join="exact",
         asserter=Asserter.ISSUER.value,
         rule=rules.get(str(effect).split(".")[0], "key_end"),
-        text=str(effect),
+        text=said(str(effect)),
     )
 
 

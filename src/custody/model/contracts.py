@@ -5,10 +5,12 @@ Durations are microseconds.
 """
 
 import fnmatch
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from custody.model.events import Granularity
+from custody.model.keys import names_of
 
 
 def matches(glob: str, value: str) -> bool:
@@ -76,12 +78,20 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
         top = tuple((None, field) for field in self.declared)
         return top + tuple((each.name, field) for each in self.classes for field in each.declared)
 
-    def class_of(self, fields: dict[str, str]) -> IdentityClass | None:
-        """The first class whose every pattern matches ``fields``; a pattern on an absent field never matches."""
+    def class_of(self, fields: Mapping[str, Sequence[str]]) -> IdentityClass | None:
+        """The first class whose every pattern matches ``fields``; a pattern on an absent field never matches.
+
+        ``fields`` gives each field every name that it goes by (``keys.names_of``); a pattern matches where one does.
+        """
         for candidate in self.classes:
-            if all(name in fields and matches(glob, fields[name]) for name, glob in candidate.match):
+            if all(any(matches(glob, value) for value in fields.get(name, ())) for name, glob in candidate.match):
                 return candidate
         return None
+
+    def origins_of(self, *keys: str | None) -> tuple[str, ...]:
+        """The origins declared for any of ``keys`` (a workload, the principal it speaks for) under any of its names."""
+        names = {name for key in keys if key for name in names_of(key)}
+        return tuple(origin for name, origins in self.origins if name in names for origin in origins)
 
 
 EMPTY = Contract()

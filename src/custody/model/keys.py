@@ -62,6 +62,38 @@ def scoped(kind: str, scope: str, value: str) -> str:
     return f"{kind}:{scope.replace('%', '%25').replace(':', '%3A')}:{value}"
 
 
+GITHUB_ISSUER = "token.actions.githubusercontent.com"
+"""Who issues the tokens of GitHub's workflow runs; enterprises have an issuer of their own below it."""
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Every name by which people may call a key, the key itself first; nothing for an empty text.
+
+    An ARN goes by itself, a role or user also by ``aws:role/NAME`` and ``aws:ACCOUNT:role/NAME``, an instance by its
+    id, a subject of GitHub's own issuer (``repo:owner/repo:…``) by ``github:owner/repo:…``. A subject that any other issuer
+    chose lends itself no short name: it could be that of another workload.
+    """
+    kind, _, rest = text.partition(":")
+    scope, _, value = rest.partition(":")
+    if not value:
+        return (text,) if text else ()
+    match kind:
+        case "aws_arn":
+            return (text, value, *_principal_names(scope, value))
+        case "aws_instance":
+            return (text, value)
+        case "oidc_subject" if value.startswith("repo:") and scope.partition("/")[0] == GITHUB_ISSUER:
+            return (text, "github:" + value.removeprefix("repo:"))
+    return (text,)
+
+
+def _principal_names(account: str, arn: str) -> tuple[str, ...]:
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "iam" or parts[5].partition("/")[0] not in ("role", "user"):
+        return ()
+    return (f"aws:{parts[5]}", f"aws:{account}:{parts[5]}")
+
+
 def stable_id(prefix: str, *parts: str) -> str:
     """A short id made of record identities or keys alone: ``prefix-`` and 16 hex digits of SHA-256.
 

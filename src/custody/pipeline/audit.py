@@ -16,7 +16,7 @@ from custody import __version__
 from custody.errors import SourceError, UsageError
 from custody.model.records import Acquisition, Batch
 from custody.model.report import Report, Run
-from custody.pipeline import intake, tables
+from custody.pipeline import intake, refresh
 from custody.pipeline.intake import Task, Unread
 from custody.pipeline.workers import Pool
 from custody.readers.discover import discover
@@ -83,24 +83,22 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Repo
     """Audit ``paths`` into the store of ``settings``; gives the report about the whole committed store."""
     if not paths:
         raise UsageError("nothing to audit", expected="files or folders")
-    contract = tables.load_contract(settings)
+    contract = refresh.load_contract(settings)
     counts, progress = _Counts(), Progress()
     pool: Pool[Survey | Task, Surveyed | Batch | Unread] = Pool(_work, settings.jobs)
     try:
         with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
-            tables.seal_contract(writer, contract, now())
+            refresh.seal_contract(writer, contract, now())
             files = _files(paths, counts)
             tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
             _read(writer, pool, tasks, counts, progress, observer)
             progress.stage = "joining"
             observer(progress)
-            report, derived = tables.refresh(writer, settings, contract)
+            report, derived = refresh.refresh(writer, settings, contract)
             recovered = writer.recovered
     finally:
         pool.close()
-    return msgspec.structs.replace(
-        report, checkpoint=tables.checkpoint(settings.store), run=counts.run(recovered, derived)
-    )
+    return msgspec.structs.replace(report, checkpoint=refresh.sealed(settings), run=counts.run(recovered, derived))
 
 
 def now() -> str:

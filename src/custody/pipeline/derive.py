@@ -50,14 +50,9 @@ def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
 
 def write(engine: Engine, folder: Path, files: Sequence[Path], report: Report) -> list[str]:
     """Write the derived tables and the report object into ``folder``; gives the file names."""
-    names = stored.write(engine, folder, files, fact_tables(load()))
+    names = stored.write(engine, folder, files, judging.fact_tables(load()))
     (folder / "report.json").write_bytes(msgspec.json.encode(report))
     return sorted([*names, "report.json"])
-
-
-def fact_tables(rules: Sequence[Rule[msgspec.Struct]]) -> tuple[str, ...]:
-    """The names of the rules' own facts about credentials."""
-    return tuple(judging.facts_table(rule) for rule in rules if rule.question is not None and rule.facts)
 
 
 def _report(

@@ -10,7 +10,7 @@ import msgspec
 from custody import __version__
 from custody.model.events import Event, Skip
 from custody.model.report import Report, Run
-from custody.pipeline import tables
+from custody.pipeline import refresh
 from custody.pipeline.audit import Observer, Progress, now
 from custody.pipeline.intake import meaning_of
 from custody.settings.catalog import Settings
@@ -27,10 +27,10 @@ CHUNK = 8192
 
 def rebuild(settings: Settings, observer: Observer) -> Report:
     """Read every sealed record again, make the chains, judge them, and publish the tables."""
-    contract = tables.load_contract(settings)
+    contract = refresh.load_contract(settings)
     progress = Progress(stage="rebuilding")
     with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
-        tables.seal_contract(writer, contract, now())
+        refresh.seal_contract(writer, contract, now())
         folder = writer.fresh_derived()
         with Reader.open(settings.store) as reader:
             segments = reader.segments()
@@ -43,8 +43,8 @@ def rebuild(settings: Settings, observer: Observer) -> Report:
                 observer(progress)
         progress.stage = "joining"
         observer(progress)
-        report = tables.publish(writer, settings, contract, folder, parts)
-    return msgspec.structs.replace(report, checkpoint=tables.checkpoint(settings.store), run=Run(derived="rebuilt"))
+        report = refresh.publish(writer, settings, contract, folder, parts)
+    return msgspec.structs.replace(report, checkpoint=refresh.sealed(settings), run=Run(derived="rebuilt"))
 
 
 def _segment(reader: Reader, closed: Closed, folder: Path) -> list[str]:

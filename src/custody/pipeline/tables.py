@@ -10,23 +10,17 @@ from pathlib import Path
 
 import msgspec
 
-from custody import __version__
 from custody.chains import stored
-from custody.chains.parts import Repeated
 from custody.engine.duck import Engine
 from custody.errors import NotFound
-from custody.model.contracts import EMPTY, Contract
+from custody.model.contracts import Contract
 from custody.model.report import CheckpointRef, Report
 from custody.model.times import microseconds
-from custody.pipeline import derive
 from custody.rules import judging
 from custody.rules.registry import load
 from custody.rules.rule import Rule
 from custody.settings.catalog import Settings
-from custody.settings.contract import read_contract
 from custody.store.reader import Reader
-from custody.store.values import lacks_only
-from custody.store.writer import Writer
 
 REPORT = "report.json"
 CONTRACT = "contract.json"
@@ -51,68 +45,6 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
         stored.attach_parts(self.engine, self.reader.events_files(), None)
 
 
-def load_contract(settings: Settings) -> Contract:
-    """The contract that the settings name, else the empty one."""
-    return EMPTY if settings.contract is None else read_contract(settings.contract)
-
-
-def seal_contract(writer: Writer, contract: Contract, at: str) -> None:
-    """Seal which contract holds from now on, where that is new."""
-    last = writer.last_statement("contract")
-    if (last or {}).get("sha256") != contract.digest:
-        writer.seal("contract", {"sha256": contract.digest, "at": at})
-
-
-def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Report, str]:
-    """Bring the derived tables up to date; gives the report object and what was done (``unchanged``, ``built``)."""
-    with Reader.open(settings.store) as reader:
-        current = _current(reader, settings.store)
-        if current is not None and _meta(reader) == _wanted(_through(reader), contract):
-            return current, "unchanged"
-        files = reader.events_files(), reader.skips_files()
-    return _build(writer, settings, contract, writer.fresh_derived(), files, None), "built"
-
-
-def publish(writer: Writer, settings: Settings, contract: Contract, folder: Path, parts: Sequence[str]) -> Report:
-    """Derive from the parts files named in ``folder``, which take the place of those in force."""
-    files = tuple(
-        sorted((folder / name for name in parts if name.startswith(kind)), key=lambda path: path.name)
-        for kind in ("events/", "skips/")
-    )
-    return _build(writer, settings, contract, folder, (files[0], files[1]), parts)
-
-
-def _build(
-    writer: Writer,
-    settings: Settings,
-    contract: Contract,
-    folder: Path,
-    files: tuple[Sequence[Path], Sequence[Path]],
-    parts: Sequence[str] | None,
-) -> Report:
-    with (
-        Reader.open(settings.store) as reader,
-        Engine(memory_mib=settings.memory, threads=settings.jobs, spill=folder / "spill") as engine,
-    ):
-        committed = committed_of(reader, *files)
-        report = derive.derive(engine, committed, contract)
-        names = derive.write(engine, folder, committed.files, report)
-        wanted = _wanted(_through(reader), contract)
-    (folder / CONTRACT).write_bytes(msgspec.json.encode(contract))
-    remove_spill(folder)
-    writer.publish_derived(folder.name, [*names, CONTRACT], wanted, parts=parts)
-    return report
-
-
-def remove_spill(folder: Path) -> None:
-    """Take away the engine's spill folder: it is no table."""
-    spill = folder / "spill"
-    if spill.is_dir():
-        for path in spill.iterdir():
-            path.unlink()
-        spill.rmdir()
-
-
 @contextmanager
 def answers(settings: Settings) -> Iterator[Answers]:
     """Open the derived tables of the store; NotFound where none were made yet."""
@@ -121,7 +53,7 @@ def answers(settings: Settings) -> Iterator[Answers]:
         contract = msgspec.json.decode((folder / CONTRACT).read_bytes(), type=Contract)
         rules = load()
         with Engine(memory_mib=settings.memory, threads=settings.jobs) as engine:
-            stored.attach(engine, folder, derive.fact_tables(rules))
+            stored.attach(engine, folder, judging.fact_tables(rules))
             judging.define(engine, microseconds(report.as_of) or 0)
             yield Answers(engine=engine, reader=reader, report=report, contract=contract, rules=rules, folder=folder)
 
@@ -136,90 +68,13 @@ def current_report(reader: Reader, root: Path) -> tuple[Report, Path]:
         report = msgspec.json.decode((folder / REPORT).read_bytes(), type=Report)
     except FileNotFoundError:
         raise NotFound("a derived table is missing", where=str(folder / REPORT), advice="`custody rebuild`") from None
-    return msgspec.structs.replace(report, checkpoint=checkpoint(root)), folder
+    return msgspec.structs.replace(report, checkpoint=checkpoint(reader)), folder
 
 
-def checkpoint(root: Path) -> CheckpointRef:
+def checkpoint(reader: Reader) -> CheckpointRef:
     """The checkpoint as it stands."""
-    with Reader.open(root) as reader:
-        found = reader.checkpoint()
+    found = reader.checkpoint()
     return CheckpointRef(log=found.origin, size=found.size, root=base64.b64encode(found.root).decode())
-
-
-def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -> derive.Committed:
-    """What the derivation rests on, from the log, its segments, and the events and skips files."""
-    counts = reader.counts()
-    acquired = reader.acquisitions()
-    return derive.Committed(
-        files=tuple(files),
-        skips=tuple(skips),
-        received=received_times(reader, files),
-        repeated=tuple(_repeated(reader)),
-        damaged=tuple(
-            (each.leaf, Path(each.path).name + (f": {each.member}" if each.member else ""), each.content, each.problem)
-            for each in acquired
-            if each.problem
-        ),
-        records=counts.records,
-        sealed=counts.leaves,
-        duplicates=counts.duplicates,
-        acquisitions=len(acquired),
-    )
-
-
-def received_times(reader: Reader, files: Sequence[Path]) -> dict[Path, int]:
-    """For each events file, the earliest acquisition among the files whose records it holds (µs)."""
-    times = {each.leaf: microseconds(reader.acquired_at(each.leaf)) or 0 for each in reader.acquisitions()}
-    by_first = {closed.first: reader.files_of(closed.leaf) for closed in reader.segments()}
-    return {path: min((times[leaf] for leaf in by_first[int(path.name[:12])]), default=0) for path in files}
-
-
-def _repeated(reader: Reader) -> Iterator[Repeated]:
-    """Settle each repeated identity: copies that only lack fields, in another form, are variants; the rest conflict."""
-    for source, identity, leaves in reader.repeated():
-        kept = [reader.kept(leaf) for leaf in leaves]
-        variants: list[int] = []
-        forms: tuple[str, ...] = ()
-        for one in kept:
-            fuller = next(
-                (
-                    other
-                    for other in kept
-                    if other.form != one.form and one.kept and other.kept and lacks_only(one.kept, other.kept)
-                ),
-                None,
-            )
-            if fuller is not None:
-                variants.append(one.leaf)
-                forms = (fuller.form, one.form)
-        counted = tuple(leaf for leaf in leaves if leaf not in variants)
-        yield Repeated(source=source, id=identity, leaves=counted, variants=tuple(variants), forms=forms)
-
-
-def _through(reader: Reader) -> int:
-    segments = reader.segments()
-    return segments[-1].end if segments else 0
-
-
-def _wanted(through: int, contract: Contract) -> dict[str, str | int | bool | None]:
-    return {"through": through, "contract": contract.digest, "version": __version__}
-
-
-def _meta(reader: Reader) -> dict[str, str | int | bool | None]:
-    manifest = reader.manifest()
-    return {} if manifest is None else manifest.meta
-
-
-def _current(reader: Reader, root: Path) -> Report | None:
-    """The stored report with today's counts, None where the tables are not all there."""
-    try:
-        report, _ = current_report(reader, root)
-    except NotFound:
-        return None
-    counts = reader.counts()
-    return msgspec.structs.replace(
-        report, records=counts.records, duplicates=counts.duplicates, acquisitions=len(reader.acquisitions())
-    )
 
 
 def canonical(report: Report) -> bytes:

@@ -10,7 +10,6 @@ from custody.chains import search, stored, trace
 from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Verdict
-from custody.pipeline.derive import fact_tables
 from custody.pipeline.tables import Answers, answers
 from custody.rules import judging
 from custody.settings.catalog import Settings
@@ -72,7 +71,7 @@ def chains_of(tables: Answers, keys: Sequence[str]) -> list[Chain]:
     """The chain of each key that has a credential, in the order given. The tables answer nothing else afterwards."""
     engine = tables.engine
     tables.parts_of(keys, enough=SHOWN if len(keys) == 1 else None)
-    stored.focus(engine, keys, fact_tables(tables.rules), SHOWN)
+    stored.focus(engine, keys, judging.fact_tables(tables.rules), SHOWN)
     verdicts = judging.verdicts_of(engine, tables.rules, tables.contract, keys)
     found = [trace.credential(engine, key) for key in keys]
     return [_chain(tables, each, verdicts[each.key]) for each in found if each is not None]

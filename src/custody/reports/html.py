@@ -26,7 +26,12 @@ def render(report: Report, chains: Sequence[Chain]) -> bytes:
     shown = [cleaned(chain) for chain in chains[:MOST]]
     page = _environment().get_template("report.html.j2")
     text = page.render(
-        report=report, summary=summary(report), section=chains_view(report, shown), policy=POLICY, promise=words.PROMISE
+        report=report,
+        summary=summary(report),
+        section=chains_view(report, shown),
+        policy=POLICY,
+        promise=words.PROMISE,
+        not_judged=words.NOT_JUDGED,
     )
     return text.encode()
 

@@ -14,6 +14,9 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 PEOPLE: dict[str, str] = {"machine": "machines", "person": "people"}
 
+NOT_JUDGED = "not judged yet"
+"""What stands for an answer where no rule gives one."""
+
 PROMISE = "tamper-evident to holders of an earlier checkpoint"
 """What an unanchored log may claim, and no more."""
 

@@ -8,7 +8,7 @@ from custody.rules.rule import Rule
 
 FACTS = """
     SELECT concat(source, ':', event) AS subject, concat(source, ' event ', event) AS who,
-           CAST(NULL AS VARCHAR) AS key, array_agg(leaf ORDER BY leaf) AS leaves, count(*) AS total
+           CAST(NULL AS VARCHAR) AS key, array_sort(array_agg(leaf)) AS leaves, count(*) AS total
     FROM conflicted GROUP BY source, event
 """
 

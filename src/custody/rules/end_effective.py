@@ -2,6 +2,7 @@
 
 import msgspec
 
+from custody.chains.effects import said
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven, violated
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
@@ -15,6 +16,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     end_effect: str | None
     end_leaf: int | None
     end_until: int | None
+    end_disputed: bool
     late_uses: int
     late_leaves: list[int] | None
     conflicted: bool
@@ -30,9 +32,11 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         text = f"{row.late_uses} successful calls after the end"
         return violated(text, Basis.OBSERVED, *(row.late_leaves or []), *cited, count=row.late_uses + len(cited))
     if row.end_leaf is not None and row.end_until is None:
-        return proved(f"{row.end_effect}, and no later success was seen", Basis.ISSUER_ENFORCED, *cited)
+        return proved(f"{said(row.end_effect)}, and no later success was seen", Basis.ISSUER_ENFORCED, *cited)
     if row.not_after is not None and row.not_after < row.as_of:
         return proved("expired, and no later success was seen", Basis.ISSUER_ENFORCED, *cited)
+    if row.end_disputed:
+        return unproven("a record that would end it is in conflict", Best.NOTHING, *cited)
     if row.issue_leaf is None:
         return unproven("no issuance is recorded, so no end is known", settles="the log of the issuing account")
     return open_until("alive", row.not_after, *cited)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from custody.chains.effects import said
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
@@ -15,19 +16,22 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     end_effect: str | None
     end_leaf: int | None
     end_until: int | None
+    end_disputed: bool
     conflicted: bool
     as_of: int
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
-    """Observed where a record ends it; issuer-enforced where the issuer's own expiry has passed; else open."""
+    """Issuer-enforced where a record ends it or its expiry has passed: the end itself is not observed; else open."""
     cited = () if row.issue_leaf is None else (row.issue_leaf,)
     if row.conflicted:
         return unproven("a record of this key is in conflict", Best.NOTHING, *cited)
     if row.end_leaf is not None and row.end_until is None:
-        return proved(f"{row.end_effect}", Basis.OBSERVED, row.end_leaf)
+        return proved(said(row.end_effect), Basis.ISSUER_ENFORCED, *cited, row.end_leaf)
     if row.not_after is not None and row.not_after < row.as_of:
         return proved("expired, as the issuer stated at issue", Basis.ISSUER_ENFORCED, *cited)
+    if row.end_disputed:
+        return unproven("a record that would end it is in conflict", Best.NOTHING, *cited)
     if row.not_after is not None:
         return open_until("alive until it expires", row.not_after, *cited)
     if row.issue_leaf is None:

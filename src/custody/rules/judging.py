@@ -17,6 +17,7 @@ from custody.model.verdicts import (
     Severity,
     State,
     Verdict,
+    not_applicable,
     unproven,
 )
 from custody.rules.rule import Rule
@@ -106,11 +107,17 @@ def verdicts_of(
         if rule.question is None:
             continue
         for subject, row in _rows(engine, rule, f"c.key IN ({marks})", list(keys)):
-            verdict = rule.judge(row, contract)
-            if verdict is not None and subject.population in rule.populations:
+            verdict = rule.judge(row, contract) if subject.population in rule.populations else _not_asked(subject)
+            if verdict is not None:
                 found[subject.key][rule.question.value] = verdict
     asked = [question.value for question in Question]
     return {key: {name: each.get(name, NOT_JUDGED) for name in asked} for key, each in found.items()}
+
+
+def _not_asked(subject: Subject) -> Verdict:
+    if subject.population == Population.UNKNOWN:
+        return unproven("asked of machines only; whether this is one is unknown")
+    return not_applicable(f"asked of machines only; population: {subject.population}")
 
 
 def names_of(engine: Engine, keys: Sequence[str]) -> dict[str, str]:
@@ -191,6 +198,11 @@ def _fields(rule: AnyRule) -> tuple[str, ...]:
     return rule.row.__struct_fields__
 
 
+def fact_tables(rules: Sequence[AnyRule]) -> tuple[str, ...]:
+    """The names of the tables of the rules' own facts about credentials."""
+    return tuple(facts_table(rule) for rule in rules if rule.question is not None and rule.facts)
+
+
 def facts_table(rule: AnyRule) -> str:
     """The name of the table of a rule's own facts."""
     return "facts_" + rule.id.replace("-", "_")
@@ -209,8 +221,9 @@ CREDENTIAL_COLUMNS = frozenset(
     "credential key population identity_class unissued_class unissued_evidence issued_at issue_event issue_leaf method "
     "issuing_service requester requester_kind requester_origin parent root depth subject session_name workload "
     "granularity bound_by not_after account region tags source_identity uses successes denied first_use last_use "
-    "last_success first_use_leaf session created end_time end_effect end_leaf end_until run_started "
-    "run_start_leaf run_ended run_end_leaf late_uses late_first late_last late_leaves lineage lineage_first "
-    "lineage_position lineage_size children conflicted issued who as_of".split()
+    "last_success first_use_leaf session created end_time end_effect end_leaf end_until end_disputed run_started "
+    "run_start_leaf run_start_event run_ended run_end_leaf run_end_event late_uses late_first late_last late_leaves "
+    "lineage lineage_first lineage_first_leaf lineage_position lineage_size children conflicted chain_disputed issued "
+    "who as_of".split()
 )
 """The columns of the ``judged`` view; a test holds this list against it."""

@@ -27,6 +27,7 @@ SERVICE_MAXIMUM = {
     "GetFederationToken": 36 * HOUR,
     "AssumeRoot": HOUR // 4,
     "CreateSession": 12 * HOUR,
+    "GetRoleCredentials": 12 * HOUR,
 }
 """The longest life that AWS gives, by issuing call (µs)."""
 
@@ -65,9 +66,11 @@ def judge(row: Row, contract: Contract) -> Verdict:
 
 
 def _endless(row: Row, allowed: int | None) -> Verdict:
-    leaf = row.issue_leaf or 0
+    cited = () if row.issue_leaf is None else (row.issue_leaf,)
+    if row.method != "CreateAccessKey":
+        return unproven("the issuing record gives no expiry", Best.NOTHING, *cited, settles="the issuer's own log")
     if allowed is not None:
-        return violated(f"never expires; the contract allows {duration(allowed)}", Basis.OBSERVED, leaf)
+        return violated(f"never expires; the contract allows {duration(allowed)}", Basis.OBSERVED, *cited)
     return not_applicable("long-lived by kind, and no contract sets a limit")
 
 

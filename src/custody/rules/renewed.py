@@ -15,8 +15,8 @@ from custody.model.verdicts import (
 )
 from custody.rules.rule import Rule
 
-GRACE = 60_000_000
-"""Between the end of a run and the last renewal that its platform may still have under way (µs)."""
+GRACE = 300_000_000
+"""An instance shuts down for minutes after TerminateInstances, and its platform may renew its key meanwhile (µs)."""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -27,6 +27,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     lineage: str | None
     lineage_position: int | None
     lineage_first: int | None
+    lineage_first_leaf: int | None
     run_ended: int | None
     run_end_leaf: int | None
     identity_class: str | None
@@ -35,15 +36,16 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 def judge(row: Row, contract: Contract) -> Verdict:
     """Violated by an issue after the end of the run, or past the class limit; platform renewal is normal."""
+    if row.conflicted:
+        return unproven("a record of this key is in conflict")
     if row.issue_leaf is None or row.issued_at is None or row.lineage is None:
         return not_applicable("not part of a lineage that the log can show")
-    if row.conflicted:
-        return unproven("a record of this key is in conflict", Best.NOTHING, row.issue_leaf)
     if row.run_ended is not None and row.run_end_leaf is not None and row.issued_at > row.run_ended + GRACE:
         return violated("issued after its run had ended", Basis.OBSERVED, row.issue_leaf, row.run_end_leaf)
     limit = next((each.max_life for each in contract.classes if each.name == row.identity_class), None)
     if limit is not None and row.lineage_first is not None and row.issued_at - row.lineage_first > limit:
-        return violated("renewed past the longest life of its class", Basis.OBSERVED, row.issue_leaf)
+        first = row.issue_leaf if row.lineage_first_leaf is None else row.lineage_first_leaf
+        return violated("renewed past the longest life of its class", Basis.OBSERVED, row.issue_leaf, first)
     if (row.lineage_position or 1) <= 1:
         return not_applicable("the first of its lineage")
     return unproven(

@@ -3,17 +3,19 @@
 import msgspec
 
 from custody.model.contracts import Contract
+from custody.model.events import Asserter
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
 
 FACTS = """
-    SELECT c.key AS key, r.population AS root_population, r.granularity AS root_granularity,
+    SELECT c.key AS key, n.population AS root_population, r.granularity AS root_granularity,
            r.workload AS root_workload, r.subject AS root_subject, r.issue_leaf AS root_leaf,
-           r.unissued_class AS root_class, r.conflicted AS root_conflicted, r.method AS root_method,
-           r.first_use_leaf AS root_use_leaf
+           r.bound_by AS root_bound_by, r.method AS root_method, r.first_use_leaf AS root_use_leaf
     FROM credentials c
     LEFT JOIN credentials r ON r.key = c.root
+    LEFT JOIN own_population n ON n.key = r.key
 """
+"""The population of the root is what its records say: that the contract declares one proves nothing."""
 
 ATTESTED = ("instance", "node", "pod", "process", "run")
 
@@ -24,13 +26,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     issue_leaf: int | None
     depth: int | None
     conflicted: bool
+    chain_disputed: bool
     root_population: str | None
     root_granularity: str | None
     root_workload: str | None
     root_subject: str | None
     root_leaf: int | None
-    root_class: str | None
-    root_conflicted: bool | None
+    root_bound_by: str | None
     root_method: str | None
     root_use_leaf: int | None
 
@@ -39,12 +41,14 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     """Proved at an attested workload or a web identity that the issuer verified, or at a person's own key."""
     if row.issue_leaf is None or row.depth is None:
         return unproven("no issuance is recorded: the chain starts nowhere", settles="the log of the issuing account")
-    if row.conflicted or row.root_conflicted:
+    if row.conflicted or row.chain_disputed:
         return unproven("a record of the chain is in conflict", Best.NOTHING, row.issue_leaf)
-    cited = tuple(leaf for leaf in (row.issue_leaf, row.root_leaf or row.root_use_leaf) if leaf is not None)
-    if row.root_granularity in ATTESTED and row.root_workload:
+    top = row.root_use_leaf if row.root_leaf is None else row.root_leaf
+    cited = (row.issue_leaf,) if top is None else (row.issue_leaf, top)
+    attested = row.root_bound_by == Asserter.ISSUER and row.root_workload is not None
+    if attested and row.root_granularity in ATTESTED and row.root_workload:
         return proved(f"{row.root_granularity} {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
-    if row.root_method and row.root_method.endswith("WithWebIdentity") and row.root_workload:
+    if attested and row.root_method == "AssumeRoleWithWebIdentity" and row.root_workload:
         return proved(f"web identity {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
     if row.root_population == "person" and row.root_subject:
         return proved(f"the person {row.root_subject.split('/')[-1]}, by a key of theirs", Basis.OBSERVED, *cited)

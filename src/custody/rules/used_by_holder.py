@@ -2,7 +2,8 @@
 
 An origin is explained when the log itself gives it to the workload (its own address, an elastic one, the NAT of its
 network), when a service made the call, or when the contract declares it. A difference alone proves nothing: a
-violation needs an explained origin elsewhere and another principal's key at work where this one was used.
+violation needs the way by which the workload leaves at that time, a call from elsewhere that was not refused, and
+another principal's key, of another chain, at work there.
 """
 
 import msgspec
@@ -24,31 +25,42 @@ from custody.rules.rule import Rule
 
 FACTS = """
     WITH per_key AS (
-        SELECT key, CAST(sum(uses) AS BIGINT) AS seen, CAST(sum(by_service) AS BIGINT) AS by_service, CAST(sum(by_log) AS BIGINT) AS by_log,
-               CAST(sum(by_contract) AS BIGINT) AS by_contract, CAST(sum(unexplained) AS BIGINT) AS unexplained,
-               max(CASE WHEN by_log > 0 THEN how END) AS how, max(fact_leaf) AS fact_leaf, max(run_leaf) AS run_leaf,
-               max(address_leaf) AS address_leaf
+        SELECT key, CAST(sum(uses) AS BIGINT) AS seen, CAST(sum(by_service) AS BIGINT) AS by_service,
+               CAST(sum(by_log) AS BIGINT) AS by_log, CAST(sum(by_contract) AS BIGINT) AS by_contract,
+               CAST(sum(unexplained) AS BIGINT) AS unexplained, max(CASE WHEN by_log > 0 THEN how END) AS how,
+               max(fact_leaf) AS fact_leaf, max(run_leaf) AS run_leaf, max(address_leaf) AS address_leaf
         FROM key_origins GROUP BY key
+    ), covered AS (
+        SELECT s.*, max(CASE WHEN s.egress IS NULL THEN 0 ELSE 1 END) OVER (PARTITION BY s.key, s.origin) AS any_egress
+        FROM strange_uses s
+    ), numbered AS (
+        SELECT c.*, row_number() OVER (PARTITION BY c.key, c.origin ORDER BY c.leaf) AS position
+        FROM covered c WHERE c.any_egress = 0 OR c.egress IS NOT NULL
+    ), at_origin AS (
+        SELECT key, origin, count(*) AS calls, array_sort(array_agg(leaf) FILTER (WHERE position <= 8)) AS leaves,
+               min(egress) AS egress, min(how) AS egress_how, min(egress_leaf) AS egress_leaf,
+               min(egress_address_leaf) AS egress_address_leaf, min(egress_run_leaf) AS egress_run_leaf,
+               min(seen_leaf) AS egress_seen_leaf
+        FROM numbered GROUP BY key, origin
     ), strange AS (
-        SELECT key, origin, other, other_leaf FROM (
-            SELECT k.key, k.origin, o.principal AS other, o.leaf AS other_leaf,
-                   row_number() OVER (PARTITION BY k.key ORDER BY CASE WHEN o.principal IS NULL THEN 1 ELSE 0 END,
-                                      o.uses DESC, k.origin, o.principal) AS position
-            FROM key_origins k
-            LEFT JOIN origin_principals o ON o.origin = k.origin AND o.principal <> k.principal
-            WHERE k.unexplained > 0
-        ) ranked WHERE position = 1
-    ), strange_leaves AS (
-        SELECT key, array_agg(leaf ORDER BY leaf) FILTER (WHERE position <= 8) AS leaves, count(*) AS calls FROM (
-            SELECT m.key, m.leaf, row_number() OVER (PARTITION BY m.key ORDER BY m.leaf) AS position
-            FROM machine_uses m JOIN strange s ON s.key = m.key AND s.origin = m.origin
-        ) numbered GROUP BY key
-    ), siblings AS (
-        SELECT key, sibling, sibling_origin, sibling_by_log, sibling_leaf FROM (
-            SELECT a.key, b.key AS sibling, kb.origin AS sibling_origin, kb.by_log + kb.by_contract AS sibling_by_log,
-                   kb.leaf AS sibling_leaf,
+        SELECT * FROM (
+            SELECT a.*, o.principal AS other,
+                   CASE WHEN o.first_root <> k.root THEN o.first_leaf ELSE o.last_leaf END AS other_leaf,
                    row_number() OVER (PARTITION BY a.key
-                                      ORDER BY kb.by_log + kb.by_contract DESC, b.key, kb.origin) AS position
+                                      ORDER BY CASE WHEN o.principal IS NULL THEN 1 ELSE 0 END,
+                                               CASE WHEN a.egress IS NULL THEN 1 ELSE 0 END,
+                                               o.uses DESC, a.calls DESC, a.origin, o.principal) AS place
+            FROM at_origin a
+            JOIN key_origins k ON k.key = a.key AND k.origin = a.origin
+            LEFT JOIN origin_principals o
+              ON o.origin = a.origin AND o.principal <> k.principal
+             AND (o.first_root <> k.root OR o.last_root <> k.root)
+        ) ranked WHERE place = 1
+    ), siblings AS (
+        SELECT key, sibling, sibling_origin, sibling_leaf FROM (
+            SELECT a.key, b.key AS sibling, kb.origin AS sibling_origin, kb.leaf AS sibling_leaf,
+                   row_number() OVER (PARTITION BY a.key
+                                      ORDER BY kb.by_log + kb.by_contract DESC, b.key, kb.origin) AS place
             FROM credentials a
             JOIN strange s ON s.key = a.key
             JOIN credentials b ON b.subject = a.subject AND b.workload = a.workload AND b.key <> a.key
@@ -56,20 +68,19 @@ FACTS = """
                  AND a.issued_at <= coalesce(b.not_after, a.issued_at)
             JOIN key_origins kb ON kb.key = b.key AND kb.origin <> s.origin AND kb.by_service < kb.uses
             WHERE a.workload IS NOT NULL AND a.granularity IN ('instance', 'node', 'pod', 'process', 'run')
-        ) ranked WHERE position = 1
+              AND NOT EXISTS (SELECT 1 FROM key_origins x WHERE x.key = b.key AND x.origin = s.origin)
+        ) ranked WHERE place = 1
     )
     SELECT p.key, p.seen, p.by_service, p.by_log, p.by_contract, p.unexplained, p.how, p.fact_leaf, p.run_leaf,
            p.address_leaf, s.origin AS strange_origin, s.other AS strange_other, s.other_leaf AS strange_other_leaf,
-           l.leaves AS strange_leaves, l.calls AS strange_calls, b.sibling, b.sibling_origin, b.sibling_by_log,
-           b.sibling_leaf, e.address AS egress, e.how AS egress_how, e.leaf AS egress_leaf,
-           e.address_leaf AS egress_address_leaf, e.run_leaf AS egress_run_leaf
+           s.leaves AS strange_leaves, s.calls AS strange_calls, b.sibling, b.sibling_origin, b.sibling_leaf,
+           s.egress, s.egress_how, s.egress_leaf, s.egress_address_leaf, s.egress_run_leaf, s.egress_seen_leaf
     FROM per_key p
     LEFT JOIN strange s ON s.key = p.key
-    LEFT JOIN strange_leaves l ON l.key = p.key
     LEFT JOIN siblings b ON b.key = p.key
-    LEFT JOIN credentials c ON c.key = p.key
-    LEFT JOIN workload_egress e ON e.workload = c.workload
 """
+
+SETTLES = "the addresses of the workload: its network's log or the contract's origins"
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -97,13 +108,14 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     strange_calls: int | None
     sibling: str | None
     sibling_origin: str | None
-    sibling_by_log: int | None
     sibling_leaf: int | None
     egress: str | None
     egress_how: str | None
     egress_leaf: int | None
     egress_address_leaf: int | None
     egress_run_leaf: int | None
+    egress_seen_leaf: int | None
+    subject: str | None
     identity_class: str | None
 
 
@@ -141,13 +153,14 @@ def _explained(row: Row) -> Verdict:
 
 
 def _strange(row: Row, contract: Contract) -> Verdict:
+    if row.strange_origin is None:
+        return unproven("calls from elsewhere were all refused", settles=SETTLES)
     cited = [*(row.strange_leaves or []), *_facts(row.strange_other_leaf)]
     elsewhere = _explained_elsewhere(row, contract)
     if elsewhere is not None and row.strange_other is not None:
         facts = _facts(
-            row.egress_leaf, row.egress_address_leaf, row.egress_run_leaf, row.sibling_leaf, row.issue_leaf,
-            row.fact_leaf, row.address_leaf, row.run_leaf,
-        )  # fmt: skip
+            row.egress_leaf, row.egress_address_leaf, row.egress_run_leaf, row.egress_seen_leaf, row.issue_leaf
+        )
         count = len({*cited, *facts}) + (row.strange_calls or 0) - len(row.strange_leaves or [])
         text = (
             f"{row.strange_calls} calls from {row.strange_origin}, where a key of "
@@ -160,33 +173,20 @@ def _strange(row: Row, contract: Contract) -> Verdict:
             Severity.MEDIUM,
             *cited,
             *_facts(row.sibling_leaf),
-            settles="the addresses of the workload: its network's log or the contract's origins",
+            settles=SETTLES,
         )
-    return unproven(
-        f"nothing says whether {row.strange_origin} is the workload's",
-        settles="the addresses of the workload: its network's log or the contract's origins",
-    )
+    return unproven(f"nothing says whether {row.strange_origin} is the workload's", settles=SETTLES)
 
 
 def _explained_elsewhere(row: Row, contract: Contract) -> str | None:
     """The sentence that says where the workload really calls from, None where nothing explains it."""
     if row.egress is not None:
         return f"the workload's own address is {row.egress} ({row.egress_how})"
-    if row.by_log:
-        return f"the workload's own calls are explained by the log ({row.how})"
-    declared = _declared(row, contract)
-    if declared:
-        return f"the contract gives the workload {', '.join(declared[:3])}"
-    if row.sibling is not None and row.sibling_by_log:
-        return f"its sibling {_tail(row.sibling)} works from {row.sibling_origin}, which is explained"
-    return None
+    declared = contract.origins_of(row.workload, row.subject) or _of_class(row, contract)
+    return f"the contract gives the workload {', '.join(declared[:3])}" if declared else None
 
 
-def _declared(row: Row, contract: Contract) -> tuple[str, ...]:
-    names = (row.workload or "", (row.workload or "").split(":", 2)[-1])
-    for name, origins in contract.origins:
-        if name in names:
-            return origins
+def _of_class(row: Row, contract: Contract) -> tuple[str, ...]:
     return next((each.origins for each in contract.classes if each.name == row.identity_class), ())
 
 

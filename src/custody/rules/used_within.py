@@ -2,6 +2,7 @@
 
 import msgspec
 
+from custody.chains.effects import said
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, unproven, violated
 from custody.rules.rule import ISSUED_HERE, Rule
@@ -26,8 +27,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     """Violated by a success after the end; scope and dependencies are not judged yet, so never proved."""
     if row.late_uses and row.late_first is not None:
         cited = [*(row.late_leaves or []), *(leaf for leaf in (row.end_leaf,) if leaf is not None)]
-        after = row.end_effect if row.end_time is not None and row.late_first > row.end_time else "expiry"
-        text = f"{row.late_uses} successful calls after {after}"
+        ended = row.end_time is not None and row.late_first > row.end_time
+        text = f"{row.late_uses} successful calls after {said(row.end_effect) if ended else 'expiry'}"
         if row.conflicted:
             return unproven(f"{text}, but a record is in conflict", Best.INDICATED, *cited)
         return violated(text, Basis.OBSERVED, *cited, count=row.late_uses + (row.end_leaf is not None))

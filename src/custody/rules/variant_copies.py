@@ -10,7 +10,7 @@ FACTS = """
     SELECT concat(source, ':', thinner, '<', fuller) AS subject,
            concat(source, ' ', thinner, ' copies') AS who, CAST(NULL AS VARCHAR) AS key,
            fuller, thinner, count(*) AS total,
-           array_agg(leaf ORDER BY leaf) FILTER (WHERE position <= 16) AS leaves
+           array_sort(array_agg(leaf) FILTER (WHERE position <= 16)) AS leaves
     FROM (
         SELECT v.*, row_number() OVER (PARTITION BY source, fuller, thinner ORDER BY leaf) AS position
         FROM variants v

@@ -43,6 +43,8 @@ def read_store_file(root: Path) -> StoreFile:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise _absent(root) from None
+    except OSError as error:
+        raise StoreError("store.json cannot be read", where=str(path), found=str(error.strerror)) from None
     try:
         number = msgspec.json.decode(data, type=_Numbered).format
         if number > FORMAT:

@@ -8,12 +8,18 @@ JOIN = Join(
     grade=Grade.EXACT,
     fields="DateLessThan aws:TokenIssueTime of the policy > time of issue; roleName = the principal",
     asserter="issuer",
-    pitfalls="the policy denies, the session lives on until it expires; removing the policy gives access back",
+    pitfalls="the session lives on; without the policy it has access again; some calls need no right",
     sql="""
-        SELECT e.key AS from_key, k.key AS to_key, e.leaf AS leaf, e.time AS time, e.effect AS effect,
-               e.event AS event, CAST(NULL AS BIGINT) AS until
+        SELECT e.key AS from_key, k.key AS to_key, e.leaf AS leaf, greatest(e.time, k.since) AS time,
+               e.effect AS effect, e.event AS event, min(a.time) AS until
         FROM parts e
         JOIN key_principals k ON k.principal = e.key AND k.since < e.cutoff
+        LEFT JOIN parts a
+          ON a.key = e.key AND a.object = e.object AND a.leaf <> e.leaf AND a.time >= e.time AND a.stage = 'change'
+         AND a.effect IN ('policy.put', 'policy.delete')
+         AND NOT EXISTS (SELECT 1 FROM parts o
+                         WHERE o.leaf = a.leaf AND o.effect = 'sessions.revoke' AND o.cutoff > k.since)
         WHERE e.stage = 'revoke' AND e.effect = 'sessions.revoke'
+        GROUP BY e.key, k.key, e.leaf, e.time, k.since, e.effect, e.event
     """,
 )

@@ -12,7 +12,8 @@ JOIN = Join(
     sql="""
         SELECT i.key AS from_key, min(c.key) AS to_key, min(i.leaf) AS leaf
         FROM issues i
-        JOIN parts c ON c.shared_id = i.shared_id AND c.stage = 'use' AND c.event <> i.event AND c.key <> i.key
+        JOIN parts c ON c.shared_id = i.shared_id AND c.source = i.source AND c.action = i.action
+                    AND c.stage = 'use' AND c.event <> i.event AND c.key <> i.key
         WHERE i.parent IS NULL AND i.shared_id IS NOT NULL
         GROUP BY i.key
         HAVING count(DISTINCT c.key) = 1

@@ -9,12 +9,11 @@ from custody.reports.safe import cleaned, shortened, width
 from custody.reports.steps import Group, groups, violations
 from custody.reports.terminal.layout import COLUMNS, ended, labelled, listed, pad, wrapped
 from custody.reports.terminal.style import PLAIN, Style
-from custody.reports.words import MARKS, answered, counted, moment, number, short_key, stamp, state_word
+from custody.reports.words import MARKS, NOT_JUDGED, answered, counted, moment, number, short_key, stamp, state_word
 
 STEP_MARKS = {"issue": "●", "use": "◆", "end": "◌", "revoke": "◌", "expire": "◌", "change": "△", "start": "○"}
 INDENT = 11
 STATE = 13
-NOT_JUDGED = "not judged yet"
 STATES = ("violated", "proved", "unproven", "open", "n/a")
 
 

@@ -1,7 +1,7 @@
 """What the answers rest on, and what was not read."""
 
 from custody.model.report import Report, ScopePart
-from custody.reports.safe import cleaned
+from custody.reports.safe import cleaned, shortened
 from custody.reports.terminal.layout import COLUMNS, LABEL, labelled, listed, wrapped
 from custody.reports.terminal.style import PLAIN, Style
 from custody.reports.words import counted, number, period, stamp
@@ -16,7 +16,7 @@ def scope(report: Report, style: Style = PLAIN) -> str:
     for reason, count in sorted(report.skipped.items()):
         lines += labelled("", [f"skipped {number(count)}: {reason}"])
     lines += labelled("FILES", wrapped(f"{counted(report.acquisitions, 'acquisition')}, each sealed", ROOM))
-    lines += labelled("AS OF", [stamp(report.as_of)])
+    lines += labelled("AS OF", [shortened(stamp(report.as_of), ROOM)])
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from custody.model.report import Answer, Chain, Report
 from custody.reports.views.timeline import Timeline, timeline
-from custody.reports.words import LOG, MARKS, answered, counted, population, short_key, state_word
+from custody.reports.words import LOG, MARKS, NOT_JUDGED, answered, counted, population, short_key, state_word
 
 MOST = 200
 OPEN_STEPS = 12
@@ -25,12 +25,16 @@ class AnswerView(msgspec.Struct, frozen=True):
 
 
 class ChainView(msgspec.Struct, frozen=True, kw_only=True):
-    """A chain with what is drawn of it. ``severity`` is that of its worst finding."""
+    """A chain with what is drawn of it.
+
+    ``severity`` is that of its worst finding; ``waiting`` names the questions that no rule judged.
+    """
 
     chain: Chain
     key: str
     meta: str
     answers: tuple[AnswerView, ...]
+    waiting: str
     tally: str
     timeline: Timeline | None
     unfold_steps: bool
@@ -83,6 +87,7 @@ def _chain(chain: Chain, severities: dict[str, str]) -> ChainView:
         key=short_key(chain.keys[0]) if chain.keys else chain.credential,
         meta=" · ".join([chain.population, *uses, *([chain.unissued] if chain.unissued else [])]),
         answers=tuple(map(_answer, chain.verdicts)),
+        waiting=", ".join(answered(one.question) for one in chain.verdicts if one.text == NOT_JUDGED),
         tally=", ".join(f"{count} {state}" for state in MARKS if (count := states[state])),
         timeline=timeline(chain),
         unfold_steps=len(chain.stages) <= OPEN_STEPS,

@@ -59,8 +59,9 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole drawing, in units of its view box. ``life`` is the band from issue to expiry, as x
-    and width; ``end`` is where the first end of the credential itself lies.
+    """The whole drawing, in units of its view box.
+
+    ``life`` is the band from issue to expiry, as x and width; ``end`` is the x of the credential's first end.
     """
 
     width: int
@@ -95,7 +96,7 @@ def timeline(chain: Chain) -> Timeline | None:
     line = scale([each.time for each in placed] + ([expiry] if expiry and issued else []))
     cited = {leaf.index for answer in chain.verdicts if answer.state == "violated" for leaf in answer.leaves}
     marks = _marks(placed, lanes, line, cited)
-    life = _life(placed, issued, expiry, line)
+    life = _life(issued, expiry, line)
     return Timeline(
         width=WIDTH,
         height=TOP + LANE * len(lanes) + FOOT,
@@ -168,7 +169,7 @@ def _marks(placed: list[Placed], lanes: tuple[Lane, ...], line: Scale, cited: se
             found[before] = msgspec.structs.replace(mark, count=mark.count + each.step.count, cited=mark.cited or hot)
             continue
         last[each.lane, kind] = len(found)
-        title = f"{each.step.stage} {stamp(each.step.time)}: {each.step.text} ({each.step.join}, {each.step.asserter})"
+        title = f"{stamp(each.step.time)}: {each.step.text} ({each.step.join}, {each.step.asserter})"
         found.append(Mark(kind, x, lanes[each.lane].y, title, each.step.count, hot))
     return found
 
@@ -219,9 +220,7 @@ def _grade(join: str) -> str:
     return join if join in ("bounded", "inferred") else "exact"
 
 
-def _life(
-    placed: list[Placed], issued: datetime | None, expiry: datetime | None, line: Scale
-) -> tuple[int, int] | None:
+def _life(issued: datetime | None, expiry: datetime | None, line: Scale) -> tuple[int, int] | None:
     if issued is None:
         return None
     start = _x(issued, line)
@@ -230,8 +229,8 @@ def _life(
 
 
 def _ticks(placed: list[Placed], expiry: datetime | None, line: Scale) -> tuple[Tick, ...]:
-    """Times of issue, end, expiry, first and last step, in this order of worth; none over another."""
-    wanted = [each.time for stages in (("issue",), ("end", "revoke")) for each in placed if each.step.stage in stages]
+    """Times of issue, ends, expiry, first and last step, in this order of worth; none over another."""
+    wanted = [each.time for kind in ("issue", "end", "run-end") for each in placed if _kind(each.step) == kind]
     wanted += ([expiry] if expiry else []) + [placed[0].time, placed[-1].time]
     wanted += [each.time for each in placed if each.step.stage == "use"][:1]
     days = {time.date() for time in wanted}

@@ -29,8 +29,21 @@ _NUMBERS_TO = 10_000_000_000_000
 def event_time(text: str) -> int:
     """``YYYY-MM-DDTHH:MM:SS[.fff]Z`` as microseconds; SourceError for anything else.
 
-    The last times are cached: a log repeats each many times.
+    The last times are cached: a log repeats each many times. What has the usual form goes the quick way; the places of
+    its marks keep out the other spellings of ISO 8601.
     """
+    if (
+        len(text) == 20
+        and text[4] == "-" == text[7]
+        and text[10] == "T"
+        and text[13] == ":" == text[16]
+        and text[19] == "Z"
+        and text.isascii()
+    ):
+        try:
+            return _within(datetime.fromisoformat(text), text)
+        except ValueError:
+            raise _refused(text) from None
     found = _ISO.fullmatch(text)
     if found is None:
         raise _refused(text)

@@ -1,0 +1,141 @@
+"""Records to judged chains without a store: framed, deduplicated, derived and judged as the main job does it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from custody.chains.parts import Repeated
+from custody.engine.duck import Engine
+from custody.model.contracts import EMPTY, Contract
+from custody.model.report import Report
+from custody.model.verdicts import Verdict
+from custody.pipeline import intake
+from custody.pipeline.derive import Committed, derive
+from custody.readers.content import Content
+from custody.readers.framing import frame
+from custody.rules import judging
+from custody.rules.registry import load
+from custody.sources.registry import sources
+from custody.store.parts import encode_events, encode_skips
+from custody.store.values import lacks_only, same_value
+
+RECEIVED = 4_070_908_800_000_000
+"""2099-01-01: later than any record of a case, so that every event time is the log's own."""
+
+Damaged = tuple[tuple[int, str, str, str], ...]
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that counts: its leaf, what identifies it, its form and bytes."""
+
+    leaf: int
+    source: str
+    id: str
+    form: str
+    kept: bytes
+
+
+class Derived:
+    """The tables and the report of some records."""
+
+    def __init__(self, engine: Engine, report: Report, contract: Contract) -> None:
+        self.engine = engine
+        self.report = report
+        self.contract = contract
+
+    def rows(self, sql: str) -> list[dict[str, object]]:
+        """Rows of a query as mappings."""
+        names = [str(name) for (name, *_) in self.engine.rows(f"DESCRIBE {sql}")]
+        return [dict(zip(names, row, strict=True)) for row in self.engine.rows(sql)]
+
+    def credentials(self) -> dict[str, dict[str, object]]:
+        """Every credential by the last part of its key."""
+        return {str(row["key"]).rpartition(":")[2]: row for row in self.rows("SELECT * FROM judged")}
+
+    def verdicts(self) -> dict[str, dict[str, Verdict]]:
+        """Every verdict on every credential, by the last part of its key and the question."""
+        keys = [str(row["key"]) for row in self.rows("SELECT key FROM credentials ORDER BY key")]
+        found = judging.verdicts_of(self.engine, load(), self.contract, keys) if keys else {}
+        return {key.rpartition(":")[2]: each for key, each in found.items()}
+
+
+@contextmanager
+def derived(
+    folder: Path, files: Sequence[bytes], contract: Contract = EMPTY, damaged: Damaged = ()
+) -> Iterator[Derived]:
+    """Derive and judge the records of ``files``, in their order."""
+    with Engine(memory_mib=300, threads=1) as engine:
+        yield Derived(engine, derive(engine, committed(folder, files, damaged), contract), contract)
+
+
+def committed(folder: Path, files: Sequence[bytes], damaged: Damaged = ()) -> Committed:
+    """What a store would hold of ``files``: parts and skips on disk, duplicates counted, conflicts settled."""
+    known = sources()
+    wrappings = intake.wrappings_of(known)
+    found = [list(frame(Content.of(data), wrappings)) for data in files]
+    batches = [intake.batch(framed, 0, 0, known, last=True) for framed in found]
+    sealed: list[Sealed] = []
+    pieces, skips, leaf = [], [], 1
+    for batch in batches:
+        leaves = np.full(len(batch), -1, dtype=np.int64)
+        for row in range(len(batch)):
+            one = Sealed(
+                leaf=leaf,
+                source=batch.sources[row],
+                id=batch.ids[row],
+                form=batch.forms[row],
+                kept=batch.kept[row] or b"",
+            )
+            if any((o.source, o.id) == (one.source, one.id) and same_value(o.kept, one.kept) for o in sealed):
+                continue
+            sealed.append(one)
+            leaves[row] = leaf
+            leaf += 1
+            if (reason := batch.skips[row]) is not None:
+                skips.append((one.leaf, one.source, one.id, reason))
+        pieces.append((batch.parts, leaves))
+    events, skipped = encode_events(pieces), encode_skips(*map(list, zip(*skips, strict=True))) if skips else None
+    total = sum(len(batch) for batch in batches)
+    files_of = tuple(_written(folder / f"{name}.parquet", data) for name, data in (("events", events),) if data)
+    return Committed(
+        files=files_of,
+        skips=tuple(_written(folder / "skips.parquet", data) for data in (skipped,) if data),
+        received=dict.fromkeys(files_of, RECEIVED),
+        repeated=tuple(_repeated(sealed)),
+        damaged=damaged,
+        records=total,
+        sealed=len(sealed),
+        duplicates=total - len(sealed),
+        acquisitions=len(files),
+    )
+
+
+def _written(path: Path, data: memoryview) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def _repeated(sealed: Sequence[Sealed]) -> Iterator[Repeated]:
+    groups: dict[tuple[str, str], list[Sealed]] = {}
+    for one in sealed:
+        groups.setdefault((one.source, one.id), []).append(one)
+    for (source, identity), group in groups.items():
+        if len(group) > 1:
+            yield _settled(source, identity, group)
+
+
+def _settled(source: str, identity: str, group: Sequence[Sealed]) -> Repeated:
+    """Copies in another form that only lack fields are variants; the other values conflict."""
+    fuller = {
+        one.leaf: other.form
+        for one in group
+        for other in group
+        if other.form != one.form and lacks_only(one.kept, other.kept)
+    }
+    forms = next(((form, one.form) for one in group if (form := fuller.get(one.leaf))), ())
+    leaves = tuple(one.leaf for one in group if one.leaf not in fuller)
+    return Repeated(source=source, id=identity, leaves=leaves, variants=tuple(fuller), forms=forms)
