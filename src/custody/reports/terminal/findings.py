@@ -45,14 +45,17 @@ def summary(report: Report, style: Style, most: int) -> list[str]:
 def _short(found: Finding, style: Style) -> list[str]:
     head = _head(found, style)
     body = [" " * INDENT + line for line in wrapped(found.text, ROOM, most=3)]
-    return [head, *ended(body, counted(found.count, "leaf", "leaves") if found.count else "no leaf")]
+    return [*head, *ended(body, counted(found.count, "leaf", "leaves") if found.count else "no leaf")]
 
 
-def _head(found: Finding, style: Style) -> str:
-    label = found.severity.value.ljust(INDENT)
-    title = shortened(found.title, 40)
-    who = shortened(found.who, COLUMNS - INDENT - width(title) - 3)
-    return f"{style.severity(found.severity.value, label)}{style.strong(title)}   {who}"
+def _head(found: Finding, style: Style) -> list[str]:
+    """Severity, title and whom it is about; on a line of its own where that does not fit beside the title."""
+    label = style.severity(found.severity.value, found.severity.value.ljust(INDENT))
+    title = shortened(found.title, ROOM)
+    beside = COLUMNS - INDENT - width(title) - 3
+    if width(found.who) <= beside:
+        return [f"{label}{style.strong(title)}   {found.who}"]
+    return [f"{label}{style.strong(title)}", " " * INDENT + shortened(found.who, ROOM)]
 
 
 def _whole(found: Finding, style: Style) -> list[str]:
@@ -68,7 +71,7 @@ def _whole(found: Finding, style: Style) -> list[str]:
         ("controls", listed(found.controls, ROOM) if found.controls else []),
         ("id", [shortened(found.id, ROOM)]),
     )
-    return [_head(found, style), *(line for label, text in rows for line in _labelled(label, text, style))]
+    return [*_head(found, style), *(line for label, text in rows for line in _labelled(label, text, style))]
 
 
 def _labelled(label: str, lines: list[str], style: Style) -> list[str]:
