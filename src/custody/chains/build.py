@@ -32,7 +32,8 @@ def build(engine: Engine, files: Sequence[Path], repeated: Sequence[parts.Repeat
     keys.build(engine)
     joins = load()
     for join in joins:
-        engine.run(f"CREATE OR REPLACE VIEW {join.view} AS {join.sql}")
+        kind = "TABLE" if join.kept else "VIEW"
+        engine.run(f"CREATE OR REPLACE {kind} {join.view} AS {join.sql}")
     populations.build(engine, contract)
     credentials.build(engine)
     origins.build(engine, contract)

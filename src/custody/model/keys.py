@@ -70,8 +70,8 @@ def names_of(text: str) -> tuple[str, ...]:
     """Every name by which people may call a key, the key itself first; nothing for an empty text.
 
     An ARN goes by itself, a role or user also by ``aws:role/NAME`` and ``aws:ACCOUNT:role/NAME``, an instance by its
-    id, a subject of GitHub's own issuer (``repo:owner/repo:…``) by ``github:owner/repo:…``. A subject that any other issuer
-    chose lends itself no short name: it could be that of another workload.
+    id, a subject of GitHub's own issuer (``repo:owner/repo:…``) by ``github:owner/repo:…``. A subject that any other
+    issuer chose lends itself no short name: it could be that of another workload.
     """
     kind, _, rest = text.partition(":")
     scope, _, value = rest.partition(":")

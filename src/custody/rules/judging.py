@@ -7,7 +7,7 @@ import msgspec
 
 from custody.engine.duck import Cell, Engine
 from custody.model.contracts import Contract
-from custody.model.keys import stable_id
+from custody.model.keys import credential_id, stable_id
 from custody.model.verdicts import (
     SEVERITY_ORDER,
     Best,
@@ -22,6 +22,7 @@ from custody.model.verdicts import (
 )
 from custody.rules.rule import Rule
 
+QUESTIONS = [question.value for question in Question]
 NOT_JUDGED = unproven("not judged yet")
 AnyRule = Rule[msgspec.Struct]
 
@@ -54,11 +55,18 @@ WHO = (
 
 def credentials_sql(rule: AnyRule, where: str) -> str:
     """The query that gives a rule its rows: who it is about, then the rule's own columns."""
-    columns = ", ".join(f'f."{name}"' if _from_facts(rule, name) else f'c."{name}"' for name in _fields(rule))
-    facts = f" LEFT JOIN {facts_table(rule)} f ON f.key = c.key" if rule.facts else ""
+    columns = ", ".join(_columns(rule))
     return (
-        f"SELECT c.key, c.credential, c.population, c.who, {columns} FROM judged c{facts} WHERE {where} ORDER BY c.key"
+        f"SELECT c.key, c.credential, c.population, c.who, {columns} FROM {_joined(rule)} WHERE {where} ORDER BY c.key"
     )
+
+
+def _columns(rule: AnyRule) -> list[str]:
+    return [f'f."{name}"' if _from_facts(rule, name) else f'c."{name}"' for name in _fields(rule)]
+
+
+def _joined(rule: AnyRule) -> str:
+    return "judged c" + (f" LEFT JOIN {facts_table(rule)} f ON f.key = c.key" if rule.facts else "")
 
 
 def define(engine: Engine, as_of: int) -> None:
@@ -93,8 +101,14 @@ def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> J
             judged.complete = 0
     if answered >= set(Question):
         judged.complete = judged.machines - len(incomplete)
-    judged.findings.sort(key=lambda found: (-SEVERITY_ORDER[found.severity], found.rule, found.id))
+    judged.findings.sort(key=_weight)
     return judged
+
+
+def _weight(found: Finding) -> tuple[int, int, str, str]:
+    """Most severe first; then what questions the evidence itself, then in the order of the questions."""
+    place = -1 if found.question is None else QUESTIONS.index(found.question)
+    return (-SEVERITY_ORDER[found.severity], place, found.rule, found.id)
 
 
 def verdicts_of(
@@ -110,8 +124,7 @@ def verdicts_of(
             verdict = rule.judge(row, contract) if subject.population in rule.populations else _not_asked(subject)
             if verdict is not None:
                 found[subject.key][rule.question.value] = verdict
-    asked = [question.value for question in Question]
-    return {key: {name: each.get(name, NOT_JUDGED) for name in asked} for key, each in found.items()}
+    return {key: {name: each.get(name, NOT_JUDGED) for name in QUESTIONS} for key, each in found.items()}
 
 
 def _not_asked(subject: Subject) -> Verdict:
@@ -122,32 +135,56 @@ def _not_asked(subject: Subject) -> Verdict:
 
 def names_of(engine: Engine, keys: Sequence[str]) -> dict[str, str]:
     """What to call each key; keys without a credential (forward access sessions) are absent."""
-    if not keys:
-        return {}
-    marks = ", ".join("?" for _ in keys)
-    rows = engine.rows(f"SELECT c.key, c.who FROM judged c WHERE c.key IN ({marks})", list(keys))
-    return {str(key): str(who) for key, who in rows}
+    names: dict[str, str] = {}
+    for start in range(0, len(keys), 1000):
+        some = list(keys[start : start + 1000])
+        marks = ", ".join("?" for _ in some)
+        rows = engine.rows(f"SELECT c.key, c.who FROM judged c WHERE c.key IN ({marks})", some)
+        names.update((str(key), str(who)) for key, who in rows)
+    return names
 
 
 def _credentials(engine: Engine, rule: AnyRule, contract: Contract, judged: Judged, incomplete: set[str]) -> None:
+    """Judge every credential by one rule. Names are looked up afterwards, for the few that are findings."""
     assert rule.question is not None
     counts: Counter[str] = Counter()
-    populations = ", ".join(f"'{each.value}'" for each in rule.populations)
-    for subject, row in _rows(engine, rule, f"c.population IN ({populations})"):
-        verdict = rule.judge(row, contract)
-        if verdict is None:
-            continue
-        if subject.population == Population.MACHINE:
+    found: dict[str, Verdict] = {}
+    for key, population, verdict in _verdicts(engine, rule, contract):
+        if population == Population.MACHINE:
             counts[verdict.state.value] += 1
             if verdict.best in (Best.INDICATED, Best.CLAIMED):
                 counts[verdict.best.value] += 1
             if verdict.state not in (State.PROVED, State.NOT_APPLICABLE):
-                incomplete.add(subject.key)
+                incomplete.add(key)
             if verdict.state is State.UNPROVEN and verdict.settles:
                 judged.settles[verdict.settles] += 1
         if verdict.state is State.VIOLATED or verdict.severity is not None:
-            judged.findings.append(finding(rule, verdict, subject.key, subject.credential, subject.who))
+            found[key] = verdict
     judged.counts[rule.question.value] = counts
+    names = names_of(engine, list(found))
+    judged.findings += [finding(rule, verdict, key, credential_id(key), names[key]) for key, verdict in found.items()]
+
+
+def _verdicts(engine: Engine, rule: AnyRule, contract: Contract) -> Iterator[tuple[str, str, Verdict]]:
+    """Key, population and verdict of every credential that the rule asks about.
+
+    Facts that cite no leaf repeat (an owner is the same for a whole class): each is judged once.
+    """
+    columns = ", ".join(_columns(rule))
+    populations = ", ".join(f"'{each.value}'" for each in rule.populations)
+    sql = f"SELECT c.key, c.population, {columns} FROM {_joined(rule)} WHERE c.population IN ({populations})"
+    repeats = not any(name.endswith(("leaf", "leaves")) for name in _fields(rule))
+    known: dict[tuple[Cell, ...], Verdict | None] = {}
+    for cells in engine.stream(sql):
+        facts = cells[2:]
+        if not repeats:
+            verdict = rule.judge(msgspec.convert(facts, rule.row), contract)
+        elif facts in known:
+            verdict = known[facts]
+        else:
+            verdict = known[facts] = rule.judge(msgspec.convert(facts, rule.row), contract)
+        if verdict is not None:
+            yield str(cells[0]), str(cells[1]), verdict
 
 
 def _rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -103,24 +103,22 @@ class Segment:
 
     def read(self, group: int) -> list[Kept]:
         """The rows of one row group, in order."""
-        table = self._table(group, COLUMNS)
-        columns = [table.column(name).to_pylist() for name in COLUMNS]
-        return [Kept(*row) for row in zip(*columns, strict=True)]
+        return [Kept(*row) for row in self._rows(group, COLUMNS)]
 
     def salts(self, group: int) -> list[bytes | None]:
         """The salts of one row group, in order, without touching the payload."""
-        salts: list[bytes | None] = self._table(group, ["salt"]).column("salt").to_pylist()
-        return salts
+        return [salt for (salt,) in self._rows(group, ["salt"])]
 
     def __iter__(self) -> Iterator[Kept]:
         for group in range(self.groups):
             yield from self.read(group)
 
-    def _table(self, group: int, names: Sequence[str]) -> pa.Table:
+    def _rows(self, group: int, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         import pyarrow as pa
 
         try:
-            return self._file.read_row_group(group, columns=list(names), use_threads=False)
+            table = self._file.read_row_group(group, columns=list(names), use_threads=False)
+            return zip(*(table.column(name).to_pylist() for name in names), strict=True)
         except (pa.ArrowException, OSError, IndexError, UnicodeDecodeError) as error:
             raise _damaged(self.name, str(error)) from None
 
