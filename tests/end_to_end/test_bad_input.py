@@ -21,7 +21,11 @@ from tests.end_to_end.conftest import run, settings_for
 
 RECORD = {
     "eventVersion": "1.08",
-    "userIdentity": {"type": "IAMUser", "accessKeyId": "AKIAEXAMPLE000000001", "arn": "arn:aws:iam::111122223333:user/a"},
+    "userIdentity": {
+        "type": "IAMUser",
+        "accessKeyId": "AKIAEXAMPLE000000001",
+        "arn": "arn:aws:iam::111122223333:user/a",
+    },
     "eventTime": "2026-03-01T10:00:00Z",
     "eventSource": "s3.amazonaws.com",
     "eventName": "ListBuckets",

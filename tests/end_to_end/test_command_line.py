@@ -14,7 +14,6 @@ from custody.cli.exits import CODES, MEANING
 from tests.end_to_end.conftest import ROOT
 
 
-
 class Sample:
     """A store of the sample logs, and a way to run commands on it."""
 

@@ -79,7 +79,7 @@ def contain(engine: Engine, key: str) -> Containment:
 
 
 def _descendants(engine: Engine, key: str) -> dict[str, int]:
-    depths = {key: 0}
+    depths, depth = {key: 0}, 0
     level = [key]
     while level and len(depths) < MAX_DESCENDANTS:
         marks = ", ".join("?" for _ in level)
@@ -88,8 +88,9 @@ def _descendants(engine: Engine, key: str) -> dict[str, int]:
             f"WHERE to_key IN ({marks}) AND link IN ('parent_key', 'shared_event') ORDER BY from_key",
             list(level),
         )
+        depth += 1
         level = [str(child) for (child,) in rows if str(child) not in depths][: MAX_DESCENDANTS - len(depths)]
-        depths.update((child, max(depths.values()) + 1) for child in level)
+        depths.update(dict.fromkeys(level, depth))
     return depths
 
 

@@ -79,13 +79,14 @@ AFTER_END = f"""
         SELECT p.key, p.time, p.leaf, row_number() OVER (PARTITION BY p.key ORDER BY p.leaf) AS position
         FROM parts p
         LEFT JOIN issues i ON i.key = p.key
-        WHERE p.stage = 'use' AND p.outcome = 'success' AND NOT p.extra
+        WHERE p.stage = 'use' AND p.outcome = 'success' AND NOT p.extra AND p.invoked_by IS NULL
           AND p.key IN (SELECT s.key FROM suspects s)
           AND (p.time > i.not_after + {EXPIRY_TOLERANCE}
                OR EXISTS (SELECT 1 FROM sound_ends e
                           WHERE e.key = p.key AND p.time > e.time + {PROPAGATION}
                             AND (e.until IS NULL OR p.time < e.until)
-                            AND NOT (e.effect = 'sessions.revoke' AND p.action IN ({NEEDS_NO_RIGHT}))))
+                            AND NOT (e.effect = 'sessions.revoke'
+                                     AND (p.action IN ({NEEDS_NO_RIGHT}) OR p.service = 'signin.amazonaws.com'))))
     ) late
     GROUP BY key
 """

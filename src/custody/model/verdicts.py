@@ -160,7 +160,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _lowest(leaves: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(set(leaves))[:MAX_EXEMPLARS])
+    return leaves if len(leaves) < 2 else tuple(sorted(set(leaves))[:MAX_EXEMPLARS])
 
 
 def _count(leaves: tuple[int, ...], count: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -89,6 +90,7 @@ def _receive(connection: Connection) -> object:
 
 def _serve(function: Callable[[Task], Iterator[Result]], connection: Connection, parent: int) -> None:
     _die_with(parent)
+    gc.disable()  # records make no cycles, and the collector would walk millions of them: an eighth of the time
     while True:
         try:
             task = connection.recv()

@@ -10,9 +10,10 @@ JOIN = Join(
     asserter="nobody: several keys of one principal can be at work in one second, all are kept",
     pitfalls="the key is never issued; a service call may come later than a second after its cause",
     sql="""
-        SELECT DISTINCT f.key AS from_key, u.key AS to_key, f.leaf AS leaf
+        SELECT f.key AS from_key, u.key AS to_key, min(f.leaf) AS leaf
         FROM forward_uses f
-        JOIN seconds_at_work u
-          ON u.principal_id = f.principal_id AND u.second BETWEEN f.second - 1 AND f.second + 1
+        CROSS JOIN (SELECT -1 AS step UNION ALL SELECT 0 UNION ALL SELECT 1) s
+        JOIN seconds_at_work u ON u.principal_id = f.principal_id AND u.second = f.second + s.step
+        GROUP BY f.key, u.key
     """,
 )

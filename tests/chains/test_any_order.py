@@ -1,0 +1,60 @@
+"""Any order, split and duplication of the same records gives the same canonical report."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from custody.model.contracts import EMPTY, Contract
+from custody.pipeline.tables import canonical
+from custody.settings.contract import read_contract
+from tests.chains.running import derived
+
+CASES = Path(__file__).resolve().parents[1] / "cases" / "chains"
+CONFLICTS = sorted(path for path in CASES.iterdir() if "conflict" in path.name or "two_parents" in path.name)
+OTHERS = sorted(path for path in CASES.iterdir() if path not in CONFLICTS and not (path / "damaged.json").exists())
+
+
+def contract_of(folder: Path) -> Contract:
+    path = folder / "contract.yaml"
+    return read_contract(path) if path.exists() else EMPTY
+
+
+def report_of(files: list[list[bytes]], contract: Contract) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        data = [b"\n".join(lines) + b"\n" for lines in files if lines]
+        with derived(Path(folder), data, contract) as case:
+            report = case.report
+            assert report.records == sum(map(len, files)) == report.understood + report.skips + report.duplicates
+            assert sum(report.credentials.values()) == len(case.credentials())
+            return canonical(report)
+
+
+@st.composite
+def arranged(draw: st.DrawFn, cases: list[Path]) -> tuple[Path, list[bytes], list[list[bytes]]]:
+    """A case, its records, and the same records in another order, some twice, in several files."""
+    folder = draw(st.sampled_from(cases))
+    lines = (folder / "input.ndjson").read_bytes().splitlines()
+    again = draw(st.lists(st.sampled_from(lines), max_size=4))
+    mixed = draw(st.permutations([*lines, *again]))
+    cut = draw(st.integers(0, len(mixed)))
+    return folder, lines, [list(mixed[:cut]), list(mixed[cut:])]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(arranged(CONFLICTS))
+def test_conflicts_are_judged_alike_in_any_order(given_: tuple[Path, list[bytes], list[list[bytes]]]) -> None:
+    folder, lines, files = given_
+    contract = contract_of(folder)
+
+    assert report_of(files, contract) == report_of([lines], contract)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(arranged(OTHERS))
+def test_records_are_judged_alike_in_any_order(given_: tuple[Path, list[bytes], list[list[bytes]]]) -> None:
+    folder, lines, files = given_
+    contract = contract_of(folder)
+
+    assert report_of(files, contract) == report_of([lines], contract)
