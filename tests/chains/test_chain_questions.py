@@ -10,8 +10,9 @@ from custody.chains import containment, search, stored, trace
 from custody.chains.effects import said
 from custody.chains.join import Grade, load
 from custody.engine.duck import Engine
+from custody.model.contracts import EMPTY
 from custody.model.keys import names_of
-from custody.pipeline.derive import derive, fact_tables, write
+from custody.pipeline.derive import derive, write
 from custody.rules import judging
 from custody.rules.registry import load as rules
 from tests.chains.running import committed
@@ -25,14 +26,12 @@ class Opened:
     """The tables of a case as they lie on disk, attached again."""
 
     def __init__(self, folder: Path, engine: Engine, case: str) -> None:
-        from custody.model.contracts import EMPTY
-
         records = committed(folder, [(CASES / case / "input.ndjson").read_bytes()])
         with Engine(memory_mib=300, threads=1) as building:
             report = derive(building, records, EMPTY)
             write(building, folder, records.files, report)
         self.engine = engine
-        stored.attach(engine, folder, fact_tables(rules()))
+        stored.attach(engine, folder, judging.fact_tables(rules()))
         stored.attach_parts(engine, records.files, None)
         judging.define(engine, 0)
 
@@ -137,11 +136,9 @@ def test_children_of_one_parent_are_of_one_generation(engine: Engine, tmp_path: 
         more.append(json.dumps(record).encode())
     folder = tmp_path / "tables"
     records = committed(folder, [lines + b"\n".join(more) + b"\n"])
-    from custody.model.contracts import EMPTY
-
     with Engine(memory_mib=300, threads=1) as building:
         write(building, folder, records.files, derive(building, records, EMPTY))
-    stored.attach(engine, folder, fact_tables(rules()))
+    stored.attach(engine, folder, judging.fact_tables(rules()))
     judging.define(engine, 0)
     ((top,),) = engine.rows("SELECT key FROM credentials WHERE key LIKE '%TOP'")
 
@@ -177,7 +174,7 @@ def test_joins_declare_what_they_rest_on() -> None:
     ("key", "names"),
     [
         ("", ()),
-        ("plain", ("plain",)),
+        ("plain", ()),
         (f"aws_arn:111122223333:{ROLE}", (ROLE, "aws:role/app", "aws:111122223333:role/app")),
         (
             "aws_arn:111122223333:arn:aws:iam::111122223333:user/batch-1",

@@ -1,21 +1,29 @@
 """Rules as a set, and the edges of judges that records alone hardly reach."""
 
+from collections import Counter
+from typing import TypeVar
+
 import msgspec
 import pytest
 
 from custody.model.contracts import EMPTY, Contract, IdentityClass
+from custody.model.events import Granularity
 from custody.model.verdicts import Basis, Best, Question, Severity, State
-from custody.rules import bound_at_issue, end_effective, end_recorded, lifetime, renewed, root_reached, used_by_holder
-from custody.rules import used_within
+from custody.rules import bound_at_issue, end_effective, lifetime, renewed, root_reached, used_by_holder, used_within
 from custody.rules.coverage import coverage
 from custody.rules.judging import Judged, finding
 from custody.rules.registry import load
+from custody.rules.rule import Rule
 
 HOUR = 3_600_000_000
 RULES = load()
 
 
-def of(row: type[msgspec.Struct], **given: object) -> msgspec.Struct:
+Row = TypeVar("Row", bound=msgspec.Struct)
+AnyRule = Rule[msgspec.Struct]
+
+
+def of(row: type[Row], **given: object) -> Row:
     """A row with ``given`` and nothing else known: numbers 0, flags false, all else absent."""
     values: list[object] = []
     for field in msgspec.structs.fields(row):
@@ -33,10 +41,7 @@ def test_ids_and_questions_are_asked_once() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_says_why_and_what_to_do(rule: object) -> None:
-    from custody.rules.rule import Rule
-
-    assert isinstance(rule, Rule)
+def test_every_rule_says_why_and_what_to_do(rule: AnyRule) -> None:
     assert rule.why.endswith(".")
     assert rule.action.endswith(".")
     assert rule.controls
@@ -45,10 +50,7 @@ def test_every_rule_says_why_and_what_to_do(rule: object) -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.question], ids=lambda rule: rule.id)
-def test_where_nothing_is_known_nothing_is_proved_or_violated(rule: object) -> None:
-    from custody.rules.rule import Rule
-
-    assert isinstance(rule, Rule)
+def test_where_nothing_is_known_nothing_is_proved_or_violated(rule: AnyRule) -> None:
     verdict = rule.judge(of(rule.row), EMPTY)
 
     assert verdict is not None
@@ -57,17 +59,16 @@ def test_where_nothing_is_known_nothing_is_proved_or_violated(rule: object) -> N
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.question], ids=lambda rule: rule.id)
-def test_nothing_rests_on_a_record_in_conflict(rule: object) -> None:
-    from custody.rules.rule import Rule
-
-    assert isinstance(rule, Rule)
+def test_nothing_rests_on_a_record_in_conflict(rule: AnyRule) -> None:
     known = {
         "issue_leaf": 5, "issued_at": 0, "not_after": 999 * HOUR, "method": "AssumeRole", "uses": 3, "seen": 3,
-        "late_uses": 2, "late_first": 9, "late_leaves": [7, 8], "end_leaf": 6, "end_time": 1, "end_effect": "key.delete",
+        "late_uses": 2, "late_first": 9, "late_leaves": [7, 8], "end_leaf": 6, "end_time": 1,
+        "end_effect": "key.delete",
         "workload": "aws_instance:1:i-1", "granularity": "instance", "bound_by": "issuer", "requester": "aws_arn:1:x",
         "lineage": "l", "lineage_position": 2, "lineage_first": 0, "run_ended": -999 * HOUR, "run_end_leaf": 4,
         "unexplained": 2, "strange_origin": "192.0.2.1", "strange_other": "aws_arn:1:arn:aws:iam::1:user/m",
-        "egress": "192.0.2.9", "egress_how": "elastic address", "strange_leaves": [1, 2], "strange_calls": 2, "depth": 0,
+        "egress": "192.0.2.9", "egress_how": "elastic address", "strange_leaves": [1, 2], "strange_calls": 2,
+        "depth": 0,
         "root_population": "person", "root_subject": "aws_arn:1:arn:aws:iam::1:user/a", "as_of": 1, "by_log": 1,
     }  # fmt: skip
     verdict = rule.judge(of(rule.row, **known, conflicted=True), EMPTY)
@@ -87,8 +88,192 @@ def test_a_root_rests_on_the_whole_chain() -> None:
         "root_use_leaf": 0,
     }
 
-    sound = root_reached.judge(of(root_reached.Row, **known), EMPTY)  # type: ignore[arg-type]  # made by its own type
-    broken = root_reached.judge(of(root_reached.Row, **known, chain_disputed=True), EMPTY)  # type: ignore[arg-type]  # same
+    sound = root_reached.judge(of(root_reached.Row, **known), EMPTY)
+    broken = root_reached.judge(of(root_reached.Row, **known, chain_disputed=True), EMPTY)
 
     assert (sound.state, sound.leaves) == (State.PROVED, (0, 5))
     assert broken.state is State.UNPROVEN
+
+
+def test_a_person_declared_is_none_that_a_record_shows() -> None:
+    assert root_reached.RULE.facts is not None
+    assert "own_population" in root_reached.RULE.facts
+
+
+@pytest.mark.parametrize(
+    ("late", "wanted"),
+    [(renewed.GRACE, State.UNPROVEN), (renewed.GRACE + 1, State.VIOLATED)],
+)
+def test_a_renewal_is_late_after_the_grace_of_a_shutdown(late: int, wanted: State) -> None:
+    row = of(
+        renewed.Row,
+        issue_leaf=3,
+        issued_at=HOUR + late,
+        lineage="l",
+        lineage_position=2,
+        run_ended=HOUR,
+        run_end_leaf=2,
+    )
+    verdict = renewed.judge(row, EMPTY)
+
+    assert verdict.state is wanted
+    assert wanted is State.UNPROVEN or verdict.leaves == (2, 3)
+
+
+def test_a_lineage_past_its_limit_cites_its_first_issue() -> None:
+    contract = Contract(classes=(IdentityClass(name="c", match=(), max_life=HOUR),))
+    known = {"issue_leaf": 9, "lineage": "l", "lineage_position": 4, "lineage_first": 0, "lineage_first_leaf": 1}
+
+    edge = renewed.judge(of(renewed.Row, **known, issued_at=HOUR, identity_class="c"), contract)
+    past = renewed.judge(of(renewed.Row, **known, issued_at=HOUR + 1, identity_class="c"), contract)
+    none = renewed.judge(of(renewed.Row, **known, issued_at=HOUR + 1, identity_class="d"), contract)
+
+    assert (edge.state, none.state) == (State.UNPROVEN, State.UNPROVEN)
+    assert (past.state, past.leaves) == (State.VIOLATED, (1, 9))
+
+
+@pytest.mark.parametrize(
+    ("method", "hours", "wanted"),
+    [
+        ("AssumeRole", 12, State.PROVED),
+        ("AssumeRole", 13, State.VIOLATED),
+        ("GetSessionToken", 36, State.PROVED),
+        ("GetSessionToken", 37, State.VIOLATED),
+        ("AssumeRoot", 1, State.VIOLATED),
+        ("Unheard", 1, State.UNPROVEN),
+        (None, 1, State.UNPROVEN),
+    ],
+)
+def test_a_lifetime_is_held_against_the_maximum_of_its_call(method: str | None, hours: int, wanted: State) -> None:
+    row = of(lifetime.Row, issue_leaf=1, issued_at=0, not_after=hours * HOUR, method=method)
+
+    assert lifetime.judge(row, EMPTY).state is wanted
+
+
+@pytest.mark.parametrize("method", ["AssumeRole", "GetRoleCredentials", None])
+def test_a_session_without_an_expiry_on_record_is_not_called_endless(method: str | None) -> None:
+    contract = Contract(classes=(IdentityClass(name="c", match=(), ttl=HOUR),))
+    row = of(lifetime.Row, issue_leaf=1, issued_at=0, method=method, identity_class="c")
+
+    assert lifetime.judge(row, contract).state is State.UNPROVEN
+
+
+def test_an_end_is_enforced_by_its_issuer_and_not_observed() -> None:
+    known = {"issue_leaf": 1, "end_leaf": 2, "end_effect": "role.delete"}
+
+    effective = end_effective.judge(of(end_effective.Row, **known), EMPTY)
+    undone = end_effective.judge(of(end_effective.Row, **known, end_until=9), EMPTY)
+    disputed = end_effective.judge(of(end_effective.Row, issue_leaf=1, end_disputed=True), EMPTY)
+
+    assert (effective.state, effective.basis, effective.leaves) == (State.PROVED, Basis.ISSUER_ENFORCED, (1, 2))
+    assert undone.state is State.OPEN
+    assert disputed.state is State.UNPROVEN
+
+
+def test_late_calls_are_told_by_what_they_came_after() -> None:
+    known = {"late_uses": 40, "late_first": 90, "late_leaves": [*range(20)], "end_effect": "key.delete", "end_leaf": 50}
+
+    after_end = used_within.judge(of(used_within.Row, **known, uses=50, end_time=80), EMPTY)
+    before_end = used_within.judge(of(used_within.Row, **known, uses=50, end_time=95), EMPTY)
+
+    assert after_end.text == "40 successful calls after key deleted"
+    assert before_end.text == "40 successful calls after expiry"
+    assert (after_end.count, len(after_end.leaves)) == (41, 16)
+
+
+def holder(**given: object) -> used_by_holder.Row:
+    known: dict[str, object] = {
+        "issue_leaf": 1, "uses": 4, "seen": 4, "unexplained": 2, "workload": "aws_instance:1:i-1", "bound_by": "issuer",
+        "granularity": "instance", "strange_origin": "192.0.2.1", "strange_leaves": [5, 6], "strange_calls": 2,
+        "strange_other": "aws_arn:1:arn:aws:iam::1:user/m", "strange_other_leaf": 4, "egress": "192.0.2.9",
+        "egress_how": "elastic address", "egress_leaf": 2, "egress_run_leaf": 3,
+    }  # fmt: skip
+    return of(used_by_holder.Row, **{**known, **given})
+
+
+def test_a_stolen_key_needs_the_way_out_and_a_stranger() -> None:
+    stolen = used_by_holder.judge(holder(), EMPTY)
+    no_way_out = used_by_holder.judge(holder(egress=None), EMPTY)
+    no_stranger = used_by_holder.judge(holder(strange_other=None), EMPTY)
+    refused = used_by_holder.judge(holder(strange_origin=None), EMPTY)
+
+    assert (stolen.state, stolen.leaves, stolen.count) == (State.VIOLATED, (1, 2, 3, 4, 5, 6), 6)
+    assert [v.state for v in (no_way_out, no_stranger, refused)] == [State.UNPROVEN] * 3
+    assert [v.severity for v in (no_way_out, no_stranger, refused)] == [None] * 3
+
+
+def test_a_difference_between_siblings_is_worth_a_look_and_no_more() -> None:
+    verdict = used_by_holder.judge(
+        holder(egress=None, sibling="aws_akid:aws:ASIAOTHERSIBLING", sibling_origin="192.0.2.2", sibling_leaf=9), EMPTY
+    )
+
+    assert (verdict.state, verdict.best, verdict.severity) == (State.UNPROVEN, Best.INDICATED, Severity.MEDIUM)
+    assert "192.0.2.1" in verdict.text
+    assert "192.0.2.2" in verdict.text
+    assert 9 in verdict.leaves
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"by_log": 4}, State.PROVED),
+        ({"by_log": 3, "by_service": 1}, State.PROVED),
+        ({"by_service": 4}, State.UNPROVEN),
+        ({"by_log": 3, "by_contract": 1}, State.UNPROVEN),
+        ({"by_log": 4, "bound_by": "client"}, State.UNPROVEN),
+        ({"by_log": 4, "granularity": "account"}, State.UNPROVEN),
+        ({"uses": 0}, State.NOT_APPLICABLE),
+        ({"seen": None}, State.UNPROVEN),
+    ],
+)
+def test_the_holder_is_proved_by_the_log_alone(given: dict[str, object], wanted: State) -> None:
+    verdict = used_by_holder.judge(holder(unexplained=0, how="NAT of its network", fact_leaf=7, **given), EMPTY)
+
+    assert verdict.state is wanted
+    assert verdict.severity is None
+
+
+@pytest.mark.parametrize("name", ["i-1", "aws_instance:1:i-1", "aws:role/app"])
+def test_the_contract_may_name_the_workload_or_its_role(name: str) -> None:
+    contract = Contract(origins=((name, ("198.51.100.0/24",)),))
+    row = holder(egress=None, subject="aws_arn:1:arn:aws:iam::1:role/app")
+
+    assert used_by_holder.judge(row, contract).state is State.VIOLATED
+    assert used_by_holder.judge(row, Contract(origins=(("i-2", ("198.51.100.0/24",)),))).state is State.UNPROVEN
+
+
+def test_the_issuer_has_to_bind_and_finely_enough() -> None:
+    known = {"issue_leaf": 1, "workload": "aws_instance:1:i-1", "granularity": "instance", "identity_class": "c"}
+    fine = Contract(classes=(IdentityClass(name="c", match=(), granularity=Granularity.POD),))
+
+    assert bound_at_issue.judge(of(bound_at_issue.Row, **known, bound_by="issuer"), EMPTY).state is State.PROVED
+    assert bound_at_issue.judge(of(bound_at_issue.Row, **known, bound_by="client"), EMPTY).state is State.UNPROVEN
+    coarse = bound_at_issue.judge(of(bound_at_issue.Row, **known, bound_by="issuer"), fine)
+    assert (coarse.state, coarse.best) == (State.UNPROVEN, Best.INDICATED)
+
+
+def test_a_finding_is_named_by_its_rule_and_subject_alone() -> None:
+    (rule,) = (rule for rule in RULES if rule.id == "used-by-holder")
+    verdict = used_by_holder.judge(holder(), EMPTY)
+    one = finding(rule, verdict, "aws_akid:aws:A", "c-1", "who")
+    moved = finding(rule, msgspec.structs.replace(verdict, leaves=(99,)), "aws_akid:aws:A", "c-1", "else")
+
+    assert one.id == moved.id
+    assert one.id != finding(rule, verdict, "aws_akid:aws:B", "c-1", "who").id
+    assert one.severity is Severity.HIGH
+
+
+def test_a_percentage_of_nothing_says_why_and_violations_are_counted_apart() -> None:
+    counts = {Question.BOUND.value: Counter({"proved": 1, "violated": 1, "unproven": 2, "claimed": 1})}
+    judged = Judged(counts=counts, findings=[], complete=0, machines=4, settles=Counter({"b": 2, "a": 2, "c": 1}))
+
+    told = coverage(judged, 3, EMPTY, frozenset({Question.BOUND}))
+
+    assert (told.chains.count, told.chains.of) == (0, 4)
+    assert "no contract" in told.chains.why
+    assert told.population.count is None
+    assert [each.question for each in told.questions] == [question.value for question in Question]
+    (bound, *others) = told.questions
+    assert (bound.proved, bound.violated, bound.unproven, bound.claimed, bound.judged) == (1, 1, 2, 1, True)
+    assert not any(each.judged for each in others)
+    assert (told.cheapest_fix, told.cheapest_fix_settles) == ("a", 2)

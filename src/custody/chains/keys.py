@@ -138,6 +138,14 @@ FORWARD_USES = """
     GROUP BY p.key, p.principal_id, CAST(floor(p.time / 1000000) AS BIGINT)
 """
 
+FORWARD_SECONDS = """
+    CREATE OR REPLACE TABLE forward_seconds AS
+    SELECT f.key, f.principal_id, f.second + s.step AS second, f.leaf
+    FROM forward_uses f
+    CROSS JOIN (SELECT -1 AS step UNION ALL SELECT 0 UNION ALL SELECT 1) s
+"""
+"""Every second within one of a forwarded use: the join to the keys at work is then by equality, not by range."""
+
 SECONDS_AT_WORK = """
     CREATE OR REPLACE TABLE seconds_at_work AS
     SELECT DISTINCT p.key, p.principal_id, CAST(floor(p.time / 1000000) AS BIGINT) AS second
@@ -168,6 +176,7 @@ STEPS = (
     SERVICE_ROLES,
     CLASSES,
     FORWARD_USES,
+    FORWARD_SECONDS,
     SECONDS_AT_WORK,
     KEY_PRINCIPALS,
 )

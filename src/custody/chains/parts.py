@@ -60,8 +60,9 @@ def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) 
         [(r.source, r.id, leaf, r.forms[0], r.forms[1]) for r in repeated for leaf in r.variants],
     )
     rows = parquet(files) if files else _nothing()
-    engine.run(f"CREATE OR REPLACE TABLE extra_uses AS {EXTRA_USES.format(rows=rows)}")
     several = any(len(record.leaves) > 1 for record in repeated)
+    if several:
+        engine.run(f"CREATE OR REPLACE TABLE extra_uses AS {EXTRA_USES.format(rows=rows)}")
     fewer = any(record.variants for record in repeated)
     flag, join = (FLAG, EXTRA) if several else ("FALSE", "")
     engine.run(

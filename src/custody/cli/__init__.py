@@ -24,7 +24,7 @@ COMMANDS: dict[str, str] = {
     "locate": "Say for each record of a file at which leaf it is sealed.",
     "prove": "Write the C2SP proof that an event is in the log.",
     "verify": "Check the whole store against its log, and the log against its key.",
-    "rebuild": "Make the derived tables anew from the sealed records.",
+    "rebuild": "Judge again, from the sealed records and the contract given now.",
     "rules": "List the rules: what each asks, why, and its controls.",
     "sources": "List the kinds of log that are understood.",
     "settings": "Show every setting and where its value came from.",
@@ -87,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _explain(error: CustodyError) -> None:
     from custody.reports.safe import plain
 
-    click.echo(f"custody: {plain(str(error))}", err=True)
+    first, *rest = str(error).split("\n")
+    click.echo(f"custody: {plain(first)}", err=True)
+    for line in rest:
+        click.echo(f"  {plain(line)}", err=True)
     if error.advice:
         click.echo(f"  {plain(error.advice)}", err=True)
 

@@ -21,13 +21,13 @@ SHARED = ("store", "keys", "contract", "jobs", "memory", "max_record", "max_rati
 
 _OPTIONS = (
     click.option("--store", metavar="DIR", help="The folder of the store.  [default: custody-store]"),
-    click.option("--keys", metavar="DIR", help="The folder of the signing keys, never under the store."),
+    click.option("--keys", metavar="DIR", help="The folder of the signing keys, never under the store.  [default: ~/.local/share/custody/keys]"),
     click.option("--contract", metavar="FILE", help="The contract: what is asked of each class of identity."),
     click.option("--jobs", metavar="N", help="Worker processes.  [default: one a core]"),
-    click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700 MiB]"),
+    click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700MiB]"),
     click.option("--max-record", metavar="SIZE", help="Withhold records larger than this.  [default: 16MiB]"),
     click.option("--max-ratio", metavar="N", help="Decompressed bytes per byte received.  [default: 200]"),
-    click.option("--max-content", metavar="SIZE", help="Decompressed bytes of one file, at most."),
+    click.option("--max-content", metavar="SIZE", help="Decompressed bytes of one file, at most.  [default: 16GiB]"),
     click.option("--color", type=click.Choice(["auto", "always", "never"]), help="Colour in the output."),
     click.option("--config", metavar="FILE", help="The settings file.  [default: custody.toml, where there is one]"),
 )

@@ -6,7 +6,9 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import queue
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -52,21 +54,38 @@ class Pool(Generic[Task, Result]):
         yield from self._share(deque(tasks))
 
     def _share(self, waiting: deque[Task]) -> Iterator[Result]:
+        """Results as they come. A thread receives, so that workers go on while the writer commits."""
+        received: queue.Queue[Result | CustodyError | None] = queue.Queue(maxsize=len(self._workers) * 2)
+        thread = threading.Thread(target=self._receive_all, args=(waiting, received), daemon=True)
+        thread.start()
+        while (result := received.get()) is not None:
+            if isinstance(result, CustodyError):
+                raise result
+            yield result
+        thread.join()
+
+    def _receive_all(self, waiting: deque[Task], received: queue.Queue[Result | CustodyError | None]) -> None:
         idle = [connection for _, connection in self._workers]
         busy: list[Connection] = []
-        while waiting or busy:
-            while waiting and idle:
-                connection = idle.pop()
-                connection.send(waiting.popleft())
-                busy.append(connection)
-            for ready in wait(busy):
-                assert isinstance(ready, Connection)
-                result = _receive(ready)
-                if isinstance(result, _Done):
-                    busy.remove(ready)
-                    idle.append(ready)
-                else:
-                    yield cast("Result", result)
+        try:
+            while waiting or busy:
+                while waiting and idle:
+                    connection = idle.pop()
+                    connection.send(waiting.popleft())
+                    busy.append(connection)
+                for ready in wait(busy):
+                    assert isinstance(ready, Connection)
+                    result = _receive(ready)
+                    if isinstance(result, _Done):
+                        busy.remove(ready)
+                        idle.append(ready)
+                    else:
+                        received.put(cast("Result", result))
+        except CustodyError as error:
+            received.put(error)
+        except OSError as error:
+            received.put(SourceError("a worker process cannot be reached", found=str(error)))
+        received.put(None)
 
     def close(self) -> None:
         """End the workers at once: they hold nothing that could be lost."""

@@ -63,6 +63,15 @@ HARMLESS_TOKENS = rf"(?i:(?:{'|'.join(_HARMLESS_TOKENS)})token{_END}{SPACE}:)"
 EXACT = re.compile(rf'({_NAMES})[^a-z0-9"\\]*(\\*)"'.encode())
 """The end of a string, in lower case, that ends in the name of a secret: (name)(backslashes)quote."""
 
+EXACT_STARTS = tuple(
+    word.encode()
+    for word in (
+        "token", "secret", "pass", "pwd", "private", "key", "pre", "api", "authorization", "cookie", "assertion",
+        "amz", "device",
+    )
+)  # fmt: skip
+"""What every match of EXACT begins with: plain searches for these and a match there are quicker than the pattern."""
+
 BROAD = re.compile(rf'({_TELLING})[^"\\]{{0,64}}(\\*)"'.encode())
 """The end of a string, in lower case, that holds a telling word."""
 

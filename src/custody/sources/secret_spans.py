@@ -96,7 +96,7 @@ def _shaped(text: bytes, low: bytes) -> Iterator[Spot]:
 def _named(text: bytes, low: bytes, base: int, pattern: re.Pattern[bytes]) -> Iterator[Spot]:
     """The secrets that a name gives away. What a value covers is not looked into again: the whole is linear."""
     covered = 0
-    for found in pattern.finditer(low):
+    for found in _exact(low) if pattern is names.EXACT else pattern.finditer(low):
         if found.start() < covered or (pattern is names.EXACT and names.is_harmless(low, found)):
             continue
         value = _belonging(text, low, found, base)
@@ -107,6 +107,22 @@ def _named(text: bytes, low: bytes, base: int, pattern: re.Pattern[bytes]) -> It
         for start, end in value.strings:
             if text[start:end] not in (b"", names.HIDDEN):
                 yield Spot(start, end, names.kind_of(found.group(1)))
+
+
+def _exact(low: bytes) -> Iterator[re.Match[bytes]]:
+    """What ``names.EXACT.finditer(low)`` gives, by plain searches for the words that a match can begin with."""
+    starts: list[int] = []
+    for word in names.EXACT_STARTS:
+        at = low.find(word)
+        while at >= 0:
+            starts.append(at)
+            at = low.find(word, at + 1)
+    end = 0
+    for start in sorted(starts):
+        found = names.EXACT.match(low, start) if start >= end else None
+        if found is not None:
+            end = found.end()
+            yield found
 
 
 def _belonging(text: bytes, low: bytes, found: re.Match[bytes], base: int) -> Value | None:

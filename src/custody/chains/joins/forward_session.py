@@ -11,9 +11,8 @@ JOIN = Join(
     pitfalls="the key is never issued; a service call may come later than a second after its cause",
     sql="""
         SELECT f.key AS from_key, u.key AS to_key, min(f.leaf) AS leaf
-        FROM forward_uses f
-        CROSS JOIN (SELECT -1 AS step UNION ALL SELECT 0 UNION ALL SELECT 1) s
-        JOIN seconds_at_work u ON u.principal_id = f.principal_id AND u.second = f.second + s.step
+        FROM forward_seconds f
+        JOIN seconds_at_work u ON u.principal_id = f.principal_id AND u.second = f.second
         GROUP BY f.key, u.key
     """,
 )

@@ -12,7 +12,11 @@ from custody.settings.catalog import Settings
 @options.settings
 @options.as_json
 def COMMAND(settings: Settings, as_json: bool) -> None:  # noqa: N802
-    """Make every derived table anew from the sealed records: the same report, or a better one by a newer version."""
+    """Make every derived table anew from the sealed records, and judge by the contract that is given now.
+
+    The same version and contract give the same report. Without a contract, chains are judged without one, whatever
+    an earlier audit was given.
+    """
     from custody.cli.output import emit, style
     from custody.cli.progress import watching
     from custody.pipeline.rebuild import rebuild
