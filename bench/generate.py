@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 import deflate
+
 from records import Blocks
 from world import ACCOUNT, REGION, World, stamp
 

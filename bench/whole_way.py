@@ -79,7 +79,8 @@ def _whole_way(folder: Path, logs: Path, records: int) -> None:
     _traces(store, options)
     verify = _custody("verify", "--json", *options)
     print(
-        f"{'verify':<22}{records / verify.wall:>12,.0f} records/s   {verify.wall:.1f} s, {verify.cpu / records * 1e6:.1f} µs CPU"
+        f"{'verify':<22}{records / verify.wall:>12,.0f} records/s   {verify.wall:.1f} s, "
+        f"{verify.cpu / records * 1e6:.1f} µs CPU"
     )
     stages.show(logs)
 

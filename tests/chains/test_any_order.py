@@ -9,11 +9,21 @@ from hypothesis import strategies as st
 from custody.model.contracts import EMPTY, Contract
 from custody.pipeline.tables import canonical
 from custody.settings.contract import read_contract
-from tests.chains.running import derived
+from tests.chains.running import Derived, derived
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "chains"
 CONFLICTS = sorted(path for path in CASES.iterdir() if "conflict" in path.name or "two_parents" in path.name)
 OTHERS = sorted(path for path in CASES.iterdir() if path not in CONFLICTS and not (path / "damaged.json").exists())
+
+
+TABLES = ("credentials", "use_origins", "ends", "links", "origin_uses")
+
+
+def _without_leaves(case: Derived, table: str) -> list[str]:
+    rows = case.rows(f"SELECT * FROM {table}")
+    return sorted(
+        str([(name, row[name]) for name in row if "leaf" not in name and "leaves" not in name]) for row in rows
+    )
 
 
 def contract_of(folder: Path) -> Contract:
@@ -21,14 +31,15 @@ def contract_of(folder: Path) -> Contract:
     return read_contract(path) if path.exists() else EMPTY
 
 
-def report_of(files: list[list[bytes]], contract: Contract) -> bytes:
+def report_of(files: list[list[bytes]], contract: Contract) -> tuple[bytes, list[object]]:
+    """The canonical report, and the tables behind it without leaves."""
     with tempfile.TemporaryDirectory() as folder:
         data = [b"\n".join(lines) + b"\n" for lines in files if lines]
         with derived(Path(folder), data, contract) as case:
             report = case.report
             assert report.records == sum(map(len, files)) == report.understood + report.skips + report.duplicates
             assert sum(report.credentials.values()) == len(case.credentials())
-            return canonical(report)
+            return canonical(report), [_without_leaves(case, name) for name in TABLES]
 
 
 @st.composite

@@ -83,8 +83,8 @@ def test_trace_gives_one_chain_with_its_stages(sample: Sample, capsys: pytest.Ca
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("findings",), ("coverage",), ("scope",), ("rules",), ("sources",), ("settings",), ("report", "--format", "json"),
-        ("verify",), ("show", "operations:200"), ("prove", "operations:200"),
+        ("findings",), ("coverage",), ("scope",), ("rules",), ("sources",), ("settings",),
+        ("report", "--format", "json"), ("verify",), ("show", "operations:200"), ("prove", "operations:200"),
     ],
     ids=" ".join,
 )  # fmt: skip

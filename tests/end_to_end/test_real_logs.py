@@ -137,9 +137,7 @@ def test_no_session_token_is_in_any_file_of_the_store_or_in_the_report(
     tokens = session_tokens(real_records)
     files = every_file(settings.store)
     texts = [path.read_bytes() for path in files]
-    for path in files:
-        if path.suffix == ".parquet":
-            texts.append(repr(pq.read_table(path).to_pylist()).encode())
+    texts += [repr(pq.read_table(path).to_pylist()).encode() for path in files if path.suffix == ".parquet"]
     texts += [render(settings, "json"), render(settings, "html")]
     everything = b"\n".join(texts)
 
@@ -149,13 +147,9 @@ def test_no_session_token_is_in_any_file_of_the_store_or_in_the_report(
 
 
 def session_tokens(records: list[bytes]) -> list[bytes]:
-    found = []
-    for record in records:
-        response = msgspec.json.decode(record).get("responseElements") or {}
-        token = (response.get("credentials") or {}).get("sessionToken")
-        if token:
-            found.append(token.encode())
-    return found
+    responses = [msgspec.json.decode(record).get("responseElements") or {} for record in records]
+    tokens = [(response.get("credentials") or {}).get("sessionToken") for response in responses]
+    return [token.encode() for token in tokens if token]
 
 
 def test_a_second_run_counts_nothing_twice(real_logs: Path, tmp_path: Path) -> None:

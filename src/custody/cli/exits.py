@@ -13,7 +13,7 @@ CODES: dict[str, int] = {
 
 MEANING: dict[str, str] = {
     "done": "everything was done; findings alone do not change it",
-    "input": "done, but some input could not be read or understood; the rest was",
+    "input": "done, but some input could not be read; the rest was",
     "usage": "the command line, a setting or the contract is wrong; nothing was done",
     "not found": "what was asked for is not in the store",
     "store": "the store is damaged, locked, forked, or cannot be used",

@@ -19,29 +19,61 @@ R = TypeVar("R")
 
 SHARED = ("store", "keys", "contract", "jobs", "memory", "max_record", "max_ratio", "max_content", "color")
 
-_OPTIONS = (
-    click.option("--store", metavar="DIR", help="The folder of the store.  [default: custody-store]"),
-    click.option("--keys", metavar="DIR", help="The folder of the signing keys, never under the store.  [default: ~/.local/share/custody/keys]"),
-    click.option("--contract", metavar="FILE", help="The contract: what is asked of each class of identity."),
-    click.option("--jobs", metavar="N", help="Worker processes.  [default: one a core]"),
-    click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700MiB]"),
-    click.option("--max-record", metavar="SIZE", help="Withhold records larger than this.  [default: 16MiB]"),
-    click.option("--max-ratio", metavar="N", help="Decompressed bytes per byte received.  [default: 200]"),
-    click.option("--max-content", metavar="SIZE", help="Decompressed bytes of one file, at most.  [default: 16GiB]"),
-    click.option("--color", type=click.Choice(["auto", "always", "never"]), help="Colour in the output."),
-    click.option("--config", metavar="FILE", help="The settings file.  [default: custody.toml, where there is one]"),
-)
-_READING = (0, 1, 2, 4, 8, 9)
+_OPTIONS = {
+    "store": click.option("--store", metavar="DIR", help="The folder of the store.  [default: custody-store]"),
+    "keys": click.option(
+        "--keys",
+        metavar="DIR",
+        help="The folder of the signing keys, never under the store.  [default: ~/.local/share/custody/keys]",
+    ),
+    "unused keys": click.option("--keys", metavar="DIR", hidden=True),
+    "contract": click.option("--contract", metavar="FILE", help="The contract: what is asked of each class."),
+    "jobs": click.option("--jobs", metavar="N", help="Worker processes.  [default: one a core]"),
+    "memory": click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700MiB]"),
+    "max_record": click.option("--max-record", metavar="SIZE", help="Withhold larger records.  [default: 16MiB]"),
+    "max_ratio": click.option("--max-ratio", metavar="N", help="Decompressed bytes per byte received.  [default: 200]"),
+    "max_content": click.option(
+        "--max-content", metavar="SIZE", help="Decompressed bytes of one file, at most.  [default: 16GiB]"
+    ),
+    "color": click.option("--color", type=click.Choice(["auto", "always", "never"]), help="Colour in the output."),
+    "config": click.option(
+        "--config", metavar="FILE", help="The settings file.  [default: custody.toml, where there is one]"
+    ),
+}
+_ALWAYS = ("color", "config")
+_READING = ("store", "unused keys", "memory", *_ALWAYS)
+_VERIFYING = ("store", "keys", "jobs", *_ALWAYS)
+_LOCATING = ("store", "unused keys", "max_record", "max_ratio", "max_content", *_ALWAYS)
+_REBUILDING = ("store", "keys", "contract", "jobs", "memory", *_ALWAYS)
 
 
 def settings(function: Callable[P, R]) -> Callable[P, R]:
     """Add every shared option; the command gets one ``settings``."""
-    return _add(function, range(len(_OPTIONS)))
+    return _add(function, (*SHARED, "config"))
 
 
 def reading(function: Callable[P, R]) -> Callable[P, R]:
-    """Add the shared options of a command that only reads a store; the command gets one ``settings``."""
+    """Add the shared options of a command that only reads a store; the command gets one ``settings``.
+
+    It takes ``--keys`` without a use for it, so that the same options can follow every command. It takes no contract:
+    what it shows was judged by an audit or a rebuild, with theirs.
+    """
     return _add(function, _READING)
+
+
+def verifying(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options that ``verify`` uses."""
+    return _add(function, _VERIFYING)
+
+
+def locating(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options that ``locate`` uses."""
+    return _add(function, _LOCATING)
+
+
+def rebuilding(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options that ``rebuild`` uses."""
+    return _add(function, _REBUILDING)
 
 
 def as_json(function: Callable[P, R]) -> Callable[P, R]:
@@ -49,15 +81,15 @@ def as_json(function: Callable[P, R]) -> Callable[P, R]:
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout (docs/json.md).")(function)
 
 
-def _add(function: Callable[P, R], which: range | tuple[int, ...]) -> Callable[P, R]:
+def _add(function: Callable[P, R], which: tuple[str, ...]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapped(*arguments: P.args, **options: P.kwargs) -> R:
         flags = {name: options.pop(name, None) for name in (*SHARED, "config")}
         options["settings"] = resolved(flags)
         return function(*arguments, **options)
 
-    for position in reversed(which):
-        wrapped = _OPTIONS[position](wrapped)
+    for name in reversed(which):
+        wrapped = _OPTIONS[name](wrapped)
     return wrapped
 
 

@@ -24,7 +24,7 @@ def described(one: Shown, style: Style) -> str:
         f"sealed    SHA-256(salt, kept) {one.kept_sha256}",
     ]
     if one.skip is not None:
-        lines.append(f"skipped   {one.skip.reason} {plain(one.skip.detail)}")
+        lines.append(f"skipped   {one.skip.reason} {plain(one.skip.detail)}".rstrip())
     for event in one.events:
         lines += _event(event)
     raw = one.raw()

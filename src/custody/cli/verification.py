@@ -6,12 +6,18 @@ from custody.pipeline.verify import Verified
 from custody.reports.safe import plain
 
 MOST = 50
+OWN_WORD = "the store's own word"
 
 
 def described(found: Verified) -> str:
     """Every problem with its file, then the log and how far the claim goes."""
-    words = {"ok": "everything agrees", "unfinished": "an unfinished commit, no damage", "damaged": "DAMAGED"}
-    lines = [f"{found.status:<11} {words[found.status]}"]
+    count = len(found.damage)
+    words = {
+        "ok": "everything agrees",
+        "unfinished": "an unfinished commit, no damage; the next audit clears it",
+        "damaged": f"{count:,} {'thing is' if count == 1 else 'things are'} not as signed",
+    }
+    lines = [f"{found.status.upper() if found.status == 'damaged' else found.status:<11} {words[found.status]}"]
     for name, problems in (("damage", found.damage), ("unfinished", found.unfinished)):
         lines += [f"{name:<11} {plain(path)}: {plain(text)}" for path, text in problems[:MOST]]
         if len(problems) > MOST:
@@ -22,10 +28,14 @@ def described(found: Verified) -> str:
         if found.status == "ok"
         else f"records     {found.records:,} payloads compared",
         f"key         {plain(found.vkey)}",
-        f"            trusted: {found.trusted}",
+        f"            trusted: {found.trusted}{_why_little(found.trusted)}",
         f"not covered {', '.join(found.exempt)}",
     ]
     if found.against is not None and found.status == "ok":
         lines.append(f"against     {plain(found.against)}: the log continues it")
     lines.append(f"anchored    no: {found.claim}")
     return "\n".join(lines)
+
+
+def _why_little(trusted: str) -> str:
+    return "; give --vkey to find out whether the whole store was replaced" if trusted == OWN_WORD else ""

@@ -43,6 +43,7 @@ def COMMAND(  # noqa: N802  # the name under which the command is looked up
     else:
         from custody.reports.terminal.page import page
 
+        _done(report)
         click.echo(page(report, style(settings)), nl=False)
         _problems(report)
     return outcome(report, fail_on)
@@ -59,6 +60,15 @@ def outcome(report: Report, fail_on: str | None) -> int:
     if report.run is not None and report.run.problems:
         return CODES["input"]
     return CODES["done"]
+
+
+def _done(report: Report) -> None:
+    run = report.run or Run()
+    known = f", {run.known_files:,} of them known" if run.known_files else ""
+    files = f"{run.files:,} file{'' if run.files == 1 else 's'}"
+    click.echo(f"read {files}{known}; {run.new:,} new records in {run.seconds:.1f} s", err=True)
+    if not report.understood:
+        click.echo("nothing in the store is understood: custody sources lists the logs that custody reads", err=True)
 
 
 def _problems(report: Report) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -10,7 +12,13 @@ from custody.cli.options import resolved
 
 
 @click.command("demo")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("custody-demo"), show_default=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("custody-demo"),
+    show_default=True,
+    help="Where logs, store, keys and report go.",
+)
 def COMMAND(folder: Path) -> int:  # noqa: N802
     """Generate sample logs, audit them, print the page and write the HTML report, all under one folder."""
     from custody.cli.output import style
@@ -19,10 +27,11 @@ def COMMAND(folder: Path) -> int:  # noqa: N802
     from custody.pipeline.report import write
     from custody.pipeline.sample import write_sample
     from custody.reports.terminal.page import page
+    from custody.reports.words import short_key
 
     logs = folder / "logs"
     click.echo(f"writing sample logs to {logs}", err=True)
-    truth = write_sample(logs)
+    write_sample(logs)
     flags: dict[str, object] = {
         "store": str(folder / "store"),
         "keys": str(folder / "keys"),
@@ -34,6 +43,16 @@ def COMMAND(folder: Path) -> int:  # noqa: N802
     click.echo(page(report, style(settings)), nl=False)
     write(settings, "html", folder / "report.html")
     click.echo(f"\nreport   {folder / 'report.html'}")
-    click.echo(f"next     custody findings --store {folder / 'store'}")
-    _ = truth
+    key = next((short_key(found.subject) for found in report.findings if found.credential), None)
+    asked = [f"trace {key}", f"contain {key}"] if key else []
+    for label, question in zip(("next", "", ""), (*asked, "findings"), strict=False):
+        click.echo(f"{label:<8} {_command()} {question} --store {folder / 'store'}")
     return 0
+
+
+def _command() -> str:
+    """How to call custody from here: by name where the shell finds it, else by its path."""
+    if shutil.which("custody"):
+        return "custody"
+    beside = Path(sys.executable).with_name("custody")
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)

@@ -7,6 +7,7 @@ import msgspec
 
 from custody.cli import options
 from custody.cli.exits import CODES
+from custody.errors import UsageError
 from custody.settings.catalog import Settings
 
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -26,6 +27,8 @@ def COMMAND(  # noqa: N802
     from custody.model.verdicts import SEVERITY_ORDER
     from custody.pipeline.report import stored
 
+    if rule is not None:
+        _known(rule)
     found = stored(settings)
     least = SEVERITY_ORDER[severity] if severity else 0
     chosen = tuple(
@@ -41,3 +44,11 @@ def COMMAND(  # noqa: N802
         click.echo(findings(msgspec.structs.replace(found, findings=chosen), style(settings)), nl=False)
     failed = fail_on is not None and any(SEVERITY_ORDER[each.severity] >= SEVERITY_ORDER[fail_on] for each in chosen)
     return CODES["findings"] if failed else CODES["done"]
+
+
+def _known(rule: str) -> None:
+    from custody.rules.registry import load
+
+    names = [each.id for each in load()]
+    if rule not in names:
+        raise UsageError("no such rule", where="--rule", found=rule, expected=f"one of {', '.join(names)}")

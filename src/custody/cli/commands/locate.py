@@ -13,7 +13,7 @@ from custody.settings.catalog import Settings
 
 @click.command("locate")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@options.settings
+@options.locating
 @options.as_json
 def COMMAND(file: Path, settings: Settings, as_json: bool) -> int:  # noqa: N802
     """Say for each record of FILE at which leaf it is sealed."""
@@ -28,8 +28,9 @@ def COMMAND(file: Path, settings: Settings, as_json: bool) -> int:  # noqa: N802
     else:
         for one in located:
             leaf = "not sealed" if one.leaf is None else f"leaf {one.leaf.index}"
-            member = f"{plain(one.member)}:" if one.member else ""
-            click.echo(f"{member}{one.at}+{one.length}  {leaf:>14}  {plain(one.source)} {plain(one.id)}")
+            member = f"{plain(one.member)}  " if one.member else ""
+            place = f"bytes {one.at} to {one.at + one.length}"
+            click.echo(f"{leaf:<12} {place:<26} {plain(one.source)} {member}{plain(one.id)}")
         click.echo(f"{len(located) - missing} of {len(located)} records are sealed", err=True)
         for problem in problems:
             click.echo(f"not read: {plain(problem)}", err=True)

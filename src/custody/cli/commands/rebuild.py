@@ -9,7 +9,7 @@ from custody.settings.catalog import Settings
 
 
 @click.command("rebuild")
-@options.settings
+@options.rebuilding
 @options.as_json
 def COMMAND(settings: Settings, as_json: bool) -> None:  # noqa: N802
     """Make every derived table anew from the sealed records, and judge by the contract that is given now.

@@ -16,7 +16,7 @@ from custody.settings.catalog import Settings
 @click.option(
     "--against", type=click.Path(path_type=Path, exists=True), metavar="CHECKPOINT", help="A checkpoint held elsewhere."
 )
-@options.settings
+@options.verifying
 @options.as_json
 def COMMAND(vkey: str | None, against: Path | None, settings: Settings, as_json: bool) -> int:  # noqa: N802
     """Rebuild the log from its entries and check every file of the store against it. Reads only."""

@@ -36,7 +36,8 @@ def _alive(found: Containment, style: Style) -> list[str]:
         text = f"{number(found.alive)} of {counted(len(found.members), 'credential')}, as of {stamp(found.as_of)}"
         return _titled("alive now", wrapped(text, ROOM), style)
     ends = [f"{short_key(member.key)}: {member.ended}" for member in found.members if member.ended]
-    lines = wrapped(f"nothing, as of {stamp(found.as_of)}", ROOM)
+    what = "nothing of this key itself" if found.made else "nothing"
+    lines = wrapped(f"{what}, as of {stamp(found.as_of)}", ROOM)
     lines += [line for end in ends[:3] for line in wrapped(end, ROOM)]
     lines += [f"and {number(len(ends) - 3)} more"] if len(ends) > 3 else []
     return _titled("alive now", lines, style)
@@ -54,6 +55,7 @@ def _made(made: tuple[Made, ...], style: Style) -> list[str]:
     if not made:
         return _titled("made with it", ["no users, keys or trust changes seen in scope"], style)
     lines = [line for one in made for line in _one(one)]
+    lines += wrapped("what was made lives on by itself until it is removed; ask contain about each key", ROOM)
     return _titled("made with it", lines, style)
 
 
@@ -63,7 +65,7 @@ def _one(made: Made) -> list[str]:
 
 
 def _ways(member: Member, style: Style) -> list[str]:
-    until = f"alive until {stamp(member.until)}" if member.until else "alive, never expires"
+    until = f"alive until {stamp(member.until)}" if member.until else "alive, no expiry recorded"
     last = f"last success {stamp(member.last_success)}" if member.last_success else "never used with success"
     depth = "asked about" if member.depth == 0 else f"descendant, depth {member.depth}"
     lines = ["", style.strong(shortened(f"{short_key(member.key)}  {member.who}", COLUMNS))]
@@ -74,6 +76,10 @@ def _ways(member: Member, style: Style) -> list[str]:
 
 
 def _way(way: Way, style: Style) -> list[str]:
-    others = f"also ends {counted(way.collateral, 'other live credential')}" if way.collateral else "ends nothing else"
+    others = (
+        f"also ends {counted(way.collateral, 'other live credential')}"
+        if way.collateral
+        else "no other live credential seen that it would end"
+    )
     text = f"{way.action}: {way.effect}; {others}"
     return [*(f"  {line}" for line in wrapped(text, COLUMNS - 2)), style.faint(f"    {way.command}")]

@@ -67,7 +67,9 @@ def table(questions: Sequence[QuestionCounts], report: Report, style: Style) -> 
     if not questions:
         return []
     rows = [(one.proved, one.violated, one.unproven, one.open, one.not_applicable) for one in questions]
-    widths = [max(len(head), *(len(number(row[at])) for row in rows)) + 2 for at, head in enumerate(HEADS)]
+    widths = [
+        max(len(head), *(len(number(row[at])) for row in rows)) + (2 if at else 1) for at, head in enumerate(HEADS)
+    ]
     head = " " * LABELS + "".join(right(name, columns) for name, columns in zip(HEADS, widths, strict=True))
     lines = [style.faint(head)]
     for one, row in zip(questions, rows, strict=True):
@@ -86,7 +88,7 @@ def _row(one: QuestionCounts, row: tuple[int, ...], widths: list[int], report: R
     used = LABELS + sum(widths)
     if text and used + 2 + len(text) <= COLUMNS:
         return [f"{label}{''.join(painted)}  {style.faint(text)}"]
-    return [f"{label}{''.join(painted)}", *([style.faint(f"    {text}")] if text else [])]
+    return [f"{label}{''.join(painted)}", *([style.faint(right(text, COLUMNS))] if text else [])]
 
 
 def note(one: QuestionCounts, report: Report) -> str:

@@ -22,6 +22,7 @@ def page(report: Report, style: Style = PLAIN) -> str:
             *records(report, style),
             *_keys(report, style),
             *_credentials(report, style),
+            *_contract(report, style),
         ],
         _coverage(report, style),
         summary(report, style, TOP),
@@ -44,6 +45,17 @@ def _credentials(report: Report, style: Style) -> list[str]:
     if total:
         lines.append(f"and {counted(total, 'forward access session')}, uses of their parents")
     return _titled("CREDENTIALS", lines, style)
+
+
+def _contract(report: Report, style: Style) -> list[str]:
+    """The contract by which the chains are judged, where there is one."""
+    found = report.contract
+    if found.digest is None:
+        return []
+    items = [counted(found.classes, "class", "classes"), f"sha256 {shortened(found.digest, 19)}"]
+    if found.not_judged:
+        items.append(f"{counted(len(found.not_judged), 'declared field')} not judged yet")
+    return _titled("CONTRACT", listed(items, COLUMNS - LABEL), style)
 
 
 def _coverage(report: Report, style: Style) -> list[str]:

@@ -11,6 +11,7 @@ from custody.reports.words import LOG, MARKS, NOT_JUDGED, answered, counted, pop
 
 MOST = 200
 OPEN_STEPS = 12
+CITED = 8
 
 
 class AnswerView(msgspec.Struct, frozen=True):
@@ -71,11 +72,12 @@ def chains_view(report: Report, chains: Sequence[Chain]) -> ChainsView:
     )
 
 
-def leaf_words(leaves: Sequence[int], total: int, log: str = LOG) -> str:
-    """``operations:1204 1311 …``."""
+def leaf_words(leaves: Sequence[int], total: int, most: int | None = None, log: str = LOG) -> str:
+    """``operations:1204 1311 …``: at most ``most`` of them, each whole."""
     if not leaves:
         return ""
-    return f"{log}:{' '.join(str(leaf) for leaf in leaves)}{' …' if total > len(leaves) else ''}"
+    shown = leaves[:most]
+    return f"{log}:{' '.join(str(leaf) for leaf in shown)}{' …' if total > len(shown) else ''}"
 
 
 def _chain(chain: Chain, severities: dict[str, str]) -> ChainView:
@@ -103,5 +105,5 @@ def _answer(answer: Answer) -> AnswerView:
         word=word,
         short=answered(answer.question),
         answer=answer,
-        cited=leaf_words([leaf.index for leaf in answer.leaves], answer.count),
+        cited=leaf_words([leaf.index for leaf in answer.leaves], answer.count, CITED),
     )
