@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from custody.chains.parts import Repeated
+from custody.chains.parts import Repeated, Value, settle
 from custody.engine.duck import Engine
 from custody.model.contracts import EMPTY, Contract
 from custody.model.report import Report
@@ -20,7 +20,7 @@ from custody.rules import judging
 from custody.rules.registry import load
 from custody.sources.registry import sources
 from custody.store.parts import encode_events, encode_skips
-from custody.store.values import lacks_only, same_value
+from custody.store.values import same_value
 
 RECEIVED = 4_070_908_800_000_000
 """2099-01-01: later than any record of a case, so that every event time is the log's own."""
@@ -125,17 +125,4 @@ def _repeated(sealed: Sequence[Sealed]) -> Iterator[Repeated]:
         groups.setdefault((one.source, one.id), []).append(one)
     for (source, identity), group in groups.items():
         if len(group) > 1:
-            yield _settled(source, identity, group)
-
-
-def _settled(source: str, identity: str, group: Sequence[Sealed]) -> Repeated:
-    """Copies in another form that only lack fields are variants; the other values conflict."""
-    fuller = {
-        one.leaf: other.form
-        for one in group
-        for other in group
-        if other.form != one.form and lacks_only(one.kept, other.kept)
-    }
-    forms = next(((form, one.form) for one in group if (form := fuller.get(one.leaf))), ())
-    leaves = tuple(one.leaf for one in group if one.leaf not in fuller)
-    return Repeated(source=source, id=identity, leaves=leaves, variants=tuple(fuller), forms=forms)
+            yield settle(source, identity, [Value(one.leaf, one.form, one.kept) for one in group])

@@ -193,3 +193,73 @@ def test_completion_is_offered() -> None:
     )
 
     assert b"complete" in found.stdout
+
+
+def test_what_is_wrong_with_a_contract_has_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = tmp_path / "contract.yaml"
+    contract.write_text("classes:\n  a:\n    match: {subject: x}\n    ower: team:a\n    ttl: 15 minutes\n")
+    code, _, err = output(capsys, "settings", "--contract", str(contract))
+    assert code == 0, err
+    code, _, err = output(
+        capsys, "audit", str(tmp_path), "--contract", str(contract), "--store", str(tmp_path / "s"), "--keys", str(tmp_path / "k")
+    )  # fmt: skip
+
+    assert code == CODES["usage"]
+    first, *rest = err.splitlines()
+    assert first.startswith("custody: ")
+    assert len(rest) == 3
+    assert [line.startswith(f"  {contract}:") for line in rest] == [True] * 3
+
+
+def test_commands_that_only_read_take_no_contract(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    assert output(capsys, *sample.reading("findings", "--contract", "contract.yaml"))[0] == CODES["usage"]
+    assert "--keys" not in output(capsys, "findings", "--help")[1]
+
+
+def test_an_unknown_rule_is_not_an_empty_list(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = output(capsys, *sample.reading("findings", "--rule", "used-by-holde"))
+
+    assert (code, out) == (CODES["usage"], "")
+    assert "used-by-holder" in err
+
+
+def test_settings_are_written_as_flags_are(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = output(capsys, "settings", "--max-record", "1536KiB", "--memory", "1GiB", "--max-content", "1025KiB")
+    shown = {line.split()[0]: line.split()[1] for line in out.splitlines()}
+
+    assert [shown[name] for name in ("max_record", "memory", "max_content")] == ["1536KiB", "1GiB", "1025KiB"]
+    assert shown["contract"] == "none"
+
+
+def test_an_audit_says_what_this_run_read(
+    sample: Sample, sample_logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, err = output(capsys, "audit", str(sample_logs), "--jobs", "1", *sample.options)
+
+    assert "of them known; 0 new records in" in err
+    assert "new records" not in out
+
+
+def test_the_check_by_hand_in_the_docs_works(
+    sample: Sample, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = (ROOT / "docs" / "log.md").read_text().split("## One record by hand")[1]
+    script = section.split("```python\n")[1].split("```")[0]
+    entry = tmp_path / "event.entry"
+    proof = str(tmp_path / "event.tlog-proof")
+    for leaf in ("200", "1000"):
+        assert output(capsys, *sample.reading("prove", leaf, "-o", proof, "--entry", str(entry)))[0] == 0
+        (tmp_path / "event.json").write_text(output(capsys, *sample.reading("show", leaf, "--json"))[1])
+        (vkey,) = (sample.folder / "keys").glob("*/vkey")
+        (tmp_path / "log.vkey").write_bytes(vkey.read_bytes())
+
+        assert by_hand(script, tmp_path) == ["in the tree", "the bytes sealed"]
+        assert (tmp_path / "note").read_text().startswith("custody.local/")
+    entry.write_bytes(entry.read_bytes().replace(b'"v":1', b'"v":2'))
+
+    assert by_hand(script, tmp_path)[0] == "NOT in the tree"
+
+
+def by_hand(script: str, folder: Path) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()

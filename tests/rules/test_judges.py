@@ -265,9 +265,17 @@ def test_a_finding_is_named_by_its_rule_and_subject_alone() -> None:
 
 def test_a_percentage_of_nothing_says_why_and_violations_are_counted_apart() -> None:
     counts = {Question.BOUND.value: Counter({"proved": 1, "violated": 1, "unproven": 2, "claimed": 1})}
-    judged = Judged(counts=counts, findings=[], complete=0, machines=4, settles=Counter({"b": 2, "a": 2, "c": 1}))
+    judged = Judged(
+        counts=counts,
+        findings=[],
+        complete=0,
+        machines=4,
+        complete_identities=0,
+        identities=3,
+        settles=Counter({"b": 2, "a": 2, "c": 1}),
+    )
 
-    told = coverage(judged, 3, EMPTY, frozenset({Question.BOUND}))
+    told = coverage(judged, EMPTY, frozenset({Question.BOUND}))
 
     assert (told.chains.count, told.chains.of) == (0, 4)
     assert "no contract" in told.chains.why

@@ -13,9 +13,12 @@ import msgspec
 
 from custody.engine.duck import Engine, parquet
 from custody.model.records import PARTS_COLUMNS
+from custody.store.values import lacks_only
 
 SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "bool": "BOOLEAN"}
 
+
+MOST_VALUES = 64
 
 EXTRA_USES = """
     SELECT leaf, key FROM (
@@ -33,18 +36,61 @@ FLAG = "x.leaf IS NOT NULL"
 FEWER = " WHERE NOT EXISTS (SELECT 1 FROM variants v WHERE v.leaf = p.leaf)"
 
 
+class Variant(msgspec.Struct, frozen=True):
+    """A copy that only lacks fields of a fuller one, and the forms (wrappings) of the two."""
+
+    leaf: int
+    fuller: str
+    thinner: str
+
+
 class Repeated(msgspec.Struct, frozen=True, kw_only=True):
     """One identity that was sealed with more than one value.
 
-    ``leaves`` are of the values that count, lowest first; more than one of them is a conflict. ``variants`` are of
-    copies that only lack fields, with the two wrappings (``forms``) that differ.
+    ``leaves`` are of the values that count, lowest first; more than one of them is a conflict. ``variants`` are
+    copies that only lack fields.
     """
 
     source: str
     id: str
     leaves: tuple[int, ...]
-    variants: tuple[int, ...] = ()
-    forms: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One sealed value of a repeated identity: ``kept`` is None where the payload is withheld."""
+
+    leaf: int
+    form: str
+    kept: bytes | None
+
+
+def settle(source: str, identity: str, values: Sequence[Value]) -> Repeated:
+    """Tell copies in another form that only lack fields (variants) from values that conflict.
+
+    Past MOST_VALUES of one identity all are conflicts: comparing each with each is a way to be kept busy.
+    """
+    variants: dict[int, Variant] = {}
+    if len(values) <= MOST_VALUES:
+        for one in values:
+            forms = sorted(other.form for other in values if _is_fuller(other, one))
+            if forms:
+                variants[one.leaf] = Variant(one.leaf, forms[0], one.form)
+    leaves = tuple(value.leaf for value in values if value.leaf not in variants)
+    return Repeated(source=source, id=identity, leaves=leaves, variants=tuple(variants.values()))
+
+
+def _is_fuller(other: Value, one: Value) -> bool:
+    if other.form == one.form or one.kept is None or other.kept is None:
+        return False
+    return lacks_only(one.kept, other.kept)
+
+
+def reopen(engine: Engine, files: Sequence[Path]) -> None:
+    """Make the view ``parts`` over some event files again, to look and not to count; ``variants`` is there already."""
+    rows = parquet(files) if files else _nothing()
+    fewer = FEWER if engine.number("SELECT count(*) FROM variants") else ""
+    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.*, FALSE AS extra FROM {rows} p{fewer}")
 
 
 def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) -> None:
@@ -57,7 +103,7 @@ def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) 
     engine.table(
         "variants",
         {"source": "VARCHAR", "event": "VARCHAR", "leaf": "BIGINT", "fuller": "VARCHAR", "thinner": "VARCHAR"},
-        [(r.source, r.id, leaf, r.forms[0], r.forms[1]) for r in repeated for leaf in r.variants],
+        [(r.source, r.id, each.leaf, each.fuller, each.thinner) for r in repeated for each in r.variants],
     )
     rows = parquet(files) if files else _nothing()
     several = any(len(record.leaves) > 1 for record in repeated)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from custody.chains.build import TABLES
-from custody.chains.parts import define
+from custody.chains.parts import reopen
 from custody.engine.duck import Engine, parquet
 from custody.model.records import PARTS_COLUMNS
 
@@ -38,7 +38,7 @@ def attach_parts(engine: Engine, files: Sequence[Path], keys: Sequence[str] | No
 
     ``enough`` stops at the first files that hold that many parts of the keys: a hot key is in every file.
     """
-    define(engine, files if keys is None else _holding(engine, files, keys, enough), repeated=())
+    reopen(engine, files if keys is None else _holding(engine, files, keys, enough))
 
 
 def _holding(engine: Engine, files: Sequence[Path], keys: Sequence[str], enough: int | None) -> list[Path]:

@@ -74,11 +74,6 @@ def events(engine: Engine) -> int:
     )
 
 
-def identities(engine: Engine) -> int:
-    """Distinct machine identities: the principals that machine credentials speak for."""
-    return engine.number("SELECT count(DISTINCT subject) FROM credentials WHERE population = 'machine'")
-
-
 def scope(engine: Engine) -> Scope:
     """What was read: per source and account its regions, event classes and period; and what was not."""
     rows = engine.rows(

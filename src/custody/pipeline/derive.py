@@ -83,7 +83,7 @@ def _report(
         forward_sessions=summary.forward_sessions(engine),
         unissued=summary.unissued(engine),
         links=summary.link_counts(engine),
-        coverage=coverage.coverage(judged, summary.identities(engine), contract, answered),
+        coverage=coverage.coverage(judged, contract, answered),
         scope=summary.scope(engine),
         findings=tuple(judged.findings),
         contract=contract_ref(contract),

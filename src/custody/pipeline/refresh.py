@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from custody import __version__
-from custody.chains.parts import Repeated
+from custody.chains.parts import Repeated, Value, settle
 from custody.engine.duck import Engine
 from custody.errors import NotFound
 from custody.model.contracts import EMPTY, Contract
@@ -19,7 +19,6 @@ from custody.pipeline.tables import CONTRACT, checkpoint, current_report
 from custody.settings.catalog import Settings
 from custody.settings.contract import read_contract
 from custody.store.reader import Reader
-from custody.store.values import lacks_only
 from custody.store.writer import Writer
 
 
@@ -120,25 +119,9 @@ def received_times(reader: Reader, files: Sequence[Path]) -> dict[Path, int]:
 
 
 def _repeated(reader: Reader) -> Iterator[Repeated]:
-    """Settle each repeated identity: copies that only lack fields, in another form, are variants; the rest conflict."""
     for source, identity, leaves in reader.repeated():
-        kept = [reader.kept(leaf) for leaf in leaves]
-        variants: list[int] = []
-        forms: tuple[str, ...] = ()
-        for one in kept:
-            fuller = next(
-                (
-                    other
-                    for other in kept
-                    if other.form != one.form and one.kept and other.kept and lacks_only(one.kept, other.kept)
-                ),
-                None,
-            )
-            if fuller is not None:
-                variants.append(one.leaf)
-                forms = (fuller.form, one.form)
-        counted = tuple(leaf for leaf in leaves if leaf not in variants)
-        yield Repeated(source=source, id=identity, leaves=counted, variants=tuple(variants), forms=forms)
+        kept = (reader.kept(leaf) for leaf in leaves)
+        yield settle(source, identity, [Value(each.leaf, each.form, each.kept) for each in kept])
 
 
 def _through(reader: Reader) -> int:

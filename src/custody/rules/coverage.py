@@ -8,14 +8,14 @@ from custody.model.verdicts import Best, Question, State
 from custody.rules.judging import Judged
 
 
-def coverage(judged: Judged, identities: int, contract: Contract, answered: frozenset[Question]) -> Coverage:
+def coverage(judged: Judged, contract: Contract, answered: frozenset[Question]) -> Coverage:
     """Put the counts together; violations never enter a percentage."""
     fix = judged.settles.most_common()
     fix.sort(key=lambda item: (-item[1], item[0]))
     return Coverage(
         population=Ratio(count=None, of=None, why="no orchestrator was read"),
         chains=Ratio(count=judged.complete, of=judged.machines, why=_why(judged, contract, answered)),
-        identities=Ratio(count=0 if not judged.complete else None, of=identities, why=_why(judged, contract, answered)),
+        identities=Ratio(count=judged.complete_identities, of=judged.identities, why=_why(judged, contract, answered)),
         questions=tuple(_counts(judged, question, question in answered) for question in Question),
         cheapest_fix=fix[0][0] if fix else None,
         cheapest_fix_settles=fix[0][1] if fix else 0,

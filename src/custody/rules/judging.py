@@ -37,12 +37,17 @@ class Subject(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Judged(msgspec.Struct, kw_only=True):
-    """What the rules said: per question counts over machines, findings, and how many chains are complete."""
+    """What the rules said: per question counts over machines, findings, and what is complete.
+
+    A chain is complete where every question is proved or does not apply; an identity where all of its chains are.
+    """
 
     counts: dict[str, Counter[str]]
     findings: list[Finding]
     complete: int
     machines: int
+    complete_identities: int
+    identities: int
     settles: Counter[str]
 
 
@@ -87,7 +92,12 @@ def prepare(engine: Engine, rules: Sequence[AnyRule], as_of: int) -> None:
 
 def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> Judged:
     """Judge every credential and record; the order of findings depends on nothing but themselves."""
-    judged = Judged(counts={}, findings=[], complete=0, machines=_machines(engine), settles=Counter())
+    judged = Judged(
+        counts={}, findings=[], complete=0, machines=0, complete_identities=0, identities=0, settles=Counter()
+    )
+    rows = engine.rows("SELECT key, subject FROM credentials WHERE population = 'machine'")
+    machines = {str(key): subject for key, subject in rows}
+    judged.machines, judged.identities = len(machines), len(set(map(str, machines.values())))
     incomplete: set[str] = set()
     answered = {rule.question for rule in rules if rule.question is not None}
     for rule in rules:
@@ -98,9 +108,10 @@ def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> J
     for question in Question:
         if question not in answered:
             judged.counts[question.value] = Counter({State.UNPROVEN.value: judged.machines})
-            judged.complete = 0
     if answered >= set(Question):
         judged.complete = judged.machines - len(incomplete)
+        wanting = {subject for key, subject in machines.items() if key in incomplete}
+        judged.complete_identities = judged.identities - len(wanting)
     judged.findings.sort(key=_weight)
     return judged
 
@@ -225,10 +236,6 @@ def finding(rule: AnyRule, verdict: Verdict, subject: str, credential: str | Non
         count=verdict.count,
         leaves=verdict.leaves,
     )
-
-
-def _machines(engine: Engine) -> int:
-    return engine.number("SELECT count(*) FROM credentials WHERE population = 'machine'")
 
 
 def _fields(rule: AnyRule) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from custody.chains.containment import Containment, Member, Way
 from custody.model.report import Made
-from custody.reports.safe import cleaned, shortened
+from custody.reports.safe import cleaned, shortened, width
 from custody.reports.terminal.layout import COLUMNS, LABEL, labelled, listed, wrapped
 from custody.reports.terminal.style import PLAIN, Style
 from custody.reports.words import counted, number, short_key, stamp
@@ -68,7 +68,9 @@ def _ways(member: Member, style: Style) -> list[str]:
     until = f"alive until {stamp(member.until)}" if member.until else "alive, no expiry recorded"
     last = f"last success {stamp(member.last_success)}" if member.last_success else "never used with success"
     depth = "asked about" if member.depth == 0 else f"descendant, depth {member.depth}"
-    lines = ["", style.strong(shortened(f"{short_key(member.key)}  {member.who}", COLUMNS))]
+    key, who = shortened(short_key(member.key), COLUMNS), shortened(member.who, COLUMNS - 2)
+    beside = width(key) + 2 + width(who) <= COLUMNS
+    lines = ["", style.strong(f"{key}  {who}")] if beside else ["", style.strong(key), f"  {who}"]
     lines += [f"  {line}" for line in listed([depth, until, last], COLUMNS - 2)]
     for way in member.ways:
         lines += _way(way, style)
