@@ -198,11 +198,8 @@ def test_completion_is_offered() -> None:
 def test_what_is_wrong_with_a_contract_has_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     contract = tmp_path / "contract.yaml"
     contract.write_text("classes:\n  a:\n    match: {subject: x}\n    ower: team:a\n    ttl: 15 minutes\n")
-    code, _, err = output(capsys, "settings", "--contract", str(contract))
-    assert code == 0, err
-    code, _, err = output(
-        capsys, "audit", str(tmp_path), "--contract", str(contract), "--store", str(tmp_path / "s"), "--keys", str(tmp_path / "k")
-    )  # fmt: skip
+    store = ["--store", str(tmp_path / "store"), "--keys", str(tmp_path / "keys")]
+    code, _, err = output(capsys, "audit", str(tmp_path), "--contract", str(contract), *store)
 
     assert code == CODES["usage"]
     first, *rest = err.splitlines()
@@ -231,9 +228,7 @@ def test_settings_are_written_as_flags_are(capsys: pytest.CaptureFixture[str]) -
     assert shown["contract"] == "none"
 
 
-def test_an_audit_says_what_this_run_read(
-    sample: Sample, sample_logs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_audit_says_what_the_run_read(sample: Sample, sample_logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, out, err = output(capsys, "audit", str(sample_logs), "--jobs", "1", *sample.options)
 
     assert "of them known; 0 new records in" in err

@@ -92,6 +92,7 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Repo
             files = _files(paths, counts)
             tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
             _read(writer, pool, tasks, counts, progress, observer)
+            pool.close()  # the chains need the memory that the workers hold
             progress.stage = "joining"
             observer(progress)
             report, derived = refresh.refresh(writer, settings, contract)

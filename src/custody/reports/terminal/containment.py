@@ -36,7 +36,7 @@ def _alive(found: Containment, style: Style) -> list[str]:
         text = f"{number(found.alive)} of {counted(len(found.members), 'credential')}, as of {stamp(found.as_of)}"
         return _titled("alive now", wrapped(text, ROOM), style)
     ends = [f"{short_key(member.key)}: {member.ended}" for member in found.members if member.ended]
-    what = "nothing of this key itself" if found.made else "nothing"
+    what = "nothing of the key and its descendants" if found.made else "nothing"
     lines = wrapped(f"{what}, as of {stamp(found.as_of)}", ROOM)
     lines += [line for end in ends[:3] for line in wrapped(end, ROOM)]
     lines += [f"and {number(len(ends) - 3)} more"] if len(ends) > 3 else []
