@@ -8,7 +8,7 @@ DEV    := $(VENV)/.installed-dev
 .PHONY: demo test test-slow check lint format bench lock clean
 
 demo: $(STAMP)
-	$(BIN)/python -m custody.cli demo --folder .demo
+	@$(BIN)/python -m custody.cli demo --folder .demo
 
 test: $(DEV)
 	$(BIN)/ruff check .
@@ -40,13 +40,14 @@ clean:
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV): half a minute"
+	@$(PYTHON) -m venv $(VENV)
 
 $(STAMP): pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock --editable .
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.lock --editable .
+	@touch $@
 
 $(DEV): pyproject.toml requirements-dev.lock | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@ $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@ $(STAMP)

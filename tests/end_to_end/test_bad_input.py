@@ -189,3 +189,40 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
         verify(settings, None, None, None)
     with pytest.raises(StoreNewer):
         run(tmp_path, [tmp_path / "x.json"])
+
+
+def test_a_key_named_only_in_a_record_with_duplicate_keys_is_still_found(tmp_path: Path) -> None:
+    from custody.pipeline import trace
+
+    twice = record(1).replace(b'"eventName": "ListBuckets"', b'"eventName": "A", "eventName": "B"')
+    report = audited(tmp_path, "x.json", whole(twice))
+    found = trace.find(settings_for(tmp_path), "AKIAEXAMPLE000000001")
+
+    assert found.hits == ()
+    assert [each.index for each in found.mentions] == list(report.findings[0].leaves)
+
+
+def test_an_audit_without_the_contract_that_held_says_so(tmp_path: Path) -> None:
+    contract = tmp_path / "contract.yaml"
+    contract.write_text("classes:\n  a: {match: {subject: 'aws:user/a'}, owner: team:a}\n")
+    first = audited(tmp_path, "x.json", whole(record(1)), contract=str(contract))
+    second = run(tmp_path, [tmp_path / "x.json"])
+    third = run(tmp_path, [tmp_path / "x.json"])
+
+    assert first.run is not None
+    assert second.run is not None
+    assert third.run is not None
+    assert (first.run.notes, third.run.notes) == ((), ())
+    assert "without a contract" in second.run.notes[0]
+
+
+def test_a_checkpoint_of_another_log_is_no_damage_but_a_mistake(tmp_path: Path) -> None:
+    from custody.errors import UsageError
+
+    audited(tmp_path, "x.json", whole(record(1)))
+    (tmp_path / "other").mkdir()
+    audited(tmp_path / "other", "x.json", whole(record(1)))
+    other = tmp_path / "other" / "store" / "logs" / "operations" / "checkpoint"
+
+    with pytest.raises(UsageError, match="another log"):
+        verify(settings_for(tmp_path), None, other, None)

@@ -172,3 +172,19 @@ def test_a_key_without_a_chain_says_what_was_searched(real_store: Real, query: s
 
 def test_the_settings_of_a_test_never_touch_the_home_folder(tmp_path: Path) -> None:
     assert settings_for(tmp_path).keys.is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize("query", ["36DZQP7P", "…36DZQP7P"])
+def test_a_key_is_found_by_the_end_that_pages_show(query: str, real_store: Real) -> None:
+    settings, _ = real_store
+    chain = trace.find(settings, query).chain
+
+    assert chain is not None
+    assert chain.keys == (f"aws_akid:aws:{STOLEN}",)
+
+
+def test_containment_says_of_each_key_that_was_made_whether_it_is_alive(real_store: Real) -> None:
+    settings, _ = real_store
+    made = [each for each in contain.containment(settings, "AKIATFQR7NSC8Q4X20BJ").made if each.effect == "key.create"]
+
+    assert [each.alive for each in made] == [False, False]

@@ -18,6 +18,7 @@ TABLES: dict[str, str] = {
     "use_origins": "SELECT * FROM use_origins ORDER BY key, origin",
     "origins": "SELECT origin, key, uses, first, last, leaf FROM use_origins ORDER BY origin, key",
     "made": "SELECT * FROM made ORDER BY by_key, time, leaf, effect, what",
+    "skipped": "SELECT * FROM skipped ORDER BY leaf",
     "variants": "SELECT * FROM variants ORDER BY leaf",
     "ends": "SELECT * FROM ends ORDER BY key, time, leaf",
     "key_origins": "SELECT * FROM key_origins ORDER BY key, origin",

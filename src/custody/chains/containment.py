@@ -121,6 +121,13 @@ def _member(engine: Engine, row: Live, depth: int) -> Member:
     )
 
 
+DENY_OLDER = (
+    '\'{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*",'
+    '"Condition":{"DateLessThan":{"aws:TokenIssueTime":"\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'"}}}]}\''
+)
+"""The policy document of AWSRevokeOlderSessions for a shell, with the time at which it is run."""
+
+
 def _ways(engine: Engine, row: Live) -> tuple[Way, ...]:
     key = shlex.quote(row.key.split(":", 2)[-1])
     name = shlex.quote((row.subject or "").rpartition("/")[2])
@@ -139,14 +146,14 @@ def _ways(engine: Engine, row: Live) -> tuple[Way, ...]:
             Way(
                 action="revoke the role's sessions issued until now",
                 command=f"aws iam put-role-policy --role-name {name} --policy-name AWSRevokeOlderSessions "
-                "--policy-document file://deny-older-than-now.json",
+                f"--policy-document {DENY_OLDER}",
                 effect="denies every session of the role issued before the time in the policy",
                 collateral=others,
             ),
             Way(
                 action="delete the role",
                 command=f"aws iam delete-role --role-name {name}",
-                effect="ends every session of the role and what depends on it, for good",
+                effect="ends every session of the role, and the role",
                 collateral=others,
             ),
         )
@@ -154,7 +161,7 @@ def _ways(engine: Engine, row: Live) -> tuple[Way, ...]:
         Way(
             action="deny the user's sessions issued until now",
             command=f"aws iam put-user-policy --user-name {name} --policy-name AWSRevokeOlderSessions "
-            "--policy-document file://deny-older-than-now.json",
+            f"--policy-document {DENY_OLDER}",
             effect="denies every session of the user issued before the time in the policy",
             collateral=others,
         ),
@@ -170,14 +177,15 @@ def _others(engine: Engine, row: Live) -> int:
 def _made(engine: Engine, keys: list[str]) -> tuple[Made, ...]:
     marks = ", ".join("?" for _ in keys)
     rows = engine.rows(
-        "SELECT effect, what, time, by_key, leaf, principal FROM made "
-        f"WHERE by_key IN ({marks}) ORDER BY time, leaf, effect, what LIMIT 1000",
+        f"SELECT m.effect, m.what, m.time, m.by_key, m.leaf, m.principal, {ALIVE} AND c.key IS NOT NULL AS alive "
+        "FROM made m LEFT JOIN judged c ON c.key = m.what AND m.effect = 'key.create' "
+        f"WHERE m.by_key IN ({marks}) ORDER BY m.time, m.leaf, m.effect, m.what LIMIT 1000",
         list(keys),
     )
     return tuple(_one_made(*row) for row in rows)
 
 
-def _one_made(effect: Cell, what: Cell, time: Cell, by: Cell, leaf: Cell, principal: Cell) -> Made:
+def _one_made(effect: Cell, what: Cell, time: Cell, by: Cell, leaf: Cell, principal: Cell, alive: Cell) -> Made:
     thing = str(what)
     named = thing if principal is None or principal == what else f"{thing} on {str(principal).split(':', 2)[-1]}"
     return Made(
@@ -186,4 +194,5 @@ def _one_made(effect: Cell, what: Cell, time: Cell, by: Cell, leaf: Cell, princi
         time=text(int(str(time))) or "",
         by=str(by),
         leaf=LeafRef(LOG, int(str(leaf))),
+        alive=bool(alive) if effect == "key.create" else None,
     )

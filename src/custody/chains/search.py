@@ -12,6 +12,7 @@ ACCESS_KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,28}")
 CREDENTIAL = re.compile(r"c-[0-9a-f]{16}")
 EVENT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
+TAIL = re.compile(r"…?([A-Z0-9]{6,16})")
 LIMIT = 100
 
 
@@ -47,7 +48,13 @@ def by_table(engine: Engine, text: str) -> Searched:
         key = f"aws_akid:aws:{text}"
         found = _found(engine, "access key", "SELECT key, uses FROM credentials WHERE key = ?", key)
         return found if found.hits else _forward(engine, key)
-    return _by_name(engine, text)
+    named = _by_name(engine, text)
+    tail = None if named.hits else TAIL.fullmatch(text)
+    if tail is None:
+        return named
+    sql = "SELECT key, uses FROM credentials WHERE right(key, length(?)) = ? ORDER BY uses DESC, key LIMIT 100"
+    found = _ranked(engine.rows(sql, [tail[1], tail[1]]), "end of an access key", named.searched)
+    return Searched(hits=found.hits, searched=(*named.searched, "access key", "end of an access key"))
 
 
 def by_parts(engine: Engine, text: str, leaves: tuple[int, ...]) -> Searched:

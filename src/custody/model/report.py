@@ -103,6 +103,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     problems: tuple[str, ...] = ()
     recovered: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     derived: str = "unchanged"
 
 
@@ -173,17 +174,24 @@ class Related(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """Something made or changed with a credential: a user, a key, a grant, a trust edit."""
+    """Something made or changed with a credential: a user, a key, a grant, a trust edit.
+
+    ``alive`` is of a key that was made, None of anything else.
+    """
 
     effect: str
     what: str
     time: str
     by: str
     leaf: LeafRef
+    alive: bool | None = None
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
-    """One credential from issue to end."""
+    """One credential from issue to end.
+
+    ``mentions`` are records with duplicate keys, which are not understood, whose bytes hold what was asked for.
+    """
 
     credential: str
     who: str
@@ -209,3 +217,4 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Answer, ...]
     findings: tuple[str, ...] = ()
     conflicted: bool = False
+    mentions: tuple[LeafRef, ...] = ()

@@ -65,7 +65,7 @@ class _Counts:
         self.files = self.known = self.records = self.new = self.duplicates = 0
         self.problems: list[str] = []
 
-    def run(self, recovered: Sequence[str], derived: str) -> Run:
+    def run(self, recovered: Sequence[str], notes: Sequence[str], derived: str) -> Run:
         return Run(
             files=self.files,
             known_files=self.known,
@@ -75,6 +75,7 @@ class _Counts:
             seconds=round(time.monotonic() - self.started, 3),
             problems=tuple(self.problems),
             recovered=tuple(recovered),
+            notes=tuple(notes),
             derived=derived,
         )
 
@@ -88,7 +89,7 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Repo
     pool: Pool[Survey | Task, Surveyed | Batch | Unread] = Pool(_work, settings.jobs)
     try:
         with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
-            refresh.seal_contract(writer, contract, now())
+            notes = refresh.seal_contract(writer, contract, now())
             files = _files(paths, counts)
             tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
             _read(writer, pool, tasks, counts, progress, observer)
@@ -99,7 +100,9 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Repo
             recovered = writer.recovered
     finally:
         pool.close()
-    return msgspec.structs.replace(report, checkpoint=refresh.sealed(settings), run=counts.run(recovered, derived))
+    return msgspec.structs.replace(
+        report, checkpoint=refresh.sealed(settings), run=counts.run(recovered, notes, derived)
+    )
 
 
 def now() -> str:

@@ -27,11 +27,16 @@ def load_contract(settings: Settings) -> Contract:
     return EMPTY if settings.contract is None else read_contract(settings.contract)
 
 
-def seal_contract(writer: Writer, contract: Contract, at: str) -> None:
-    """Seal which contract holds from now on, where that is new."""
-    last = writer.last_statement("contract")
-    if (last or {}).get("sha256") != contract.digest:
-        writer.seal("contract", {"sha256": contract.digest, "at": at})
+def seal_contract(writer: Writer, contract: Contract, at: str) -> tuple[str, ...]:
+    """Seal which contract holds from now on, where that is new; gives what somebody should know about the change."""
+    last = (writer.last_statement("contract") or {}).get("sha256")
+    if last == contract.digest:
+        return ()
+    writer.seal("contract", {"sha256": contract.digest, "at": at})
+    if last is None:
+        return ()
+    now = "without a contract" if contract.digest is None else "by another contract"
+    return (f"everything is judged {now} than before (it was {str(last)[:12]}…): --contract says which one holds",)
 
 
 def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Report, str]:

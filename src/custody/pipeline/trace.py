@@ -16,6 +16,8 @@ from custody.settings.catalog import Settings
 from custody.sources.registry import sources
 
 SHOWN = 40
+SEARCHED_SKIPS = 5000
+"""Records with duplicate keys whose bytes are searched, at most."""
 
 
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
     hits: tuple[search.Hit, ...]
     names: dict[str, str]
     searched: tuple[str, ...]
+    mentions: tuple[LeafRef, ...] = ()
 
     def searched_for(self) -> search.Searched:
         """The search alone."""
@@ -40,13 +43,24 @@ def find(settings: Settings, query: str) -> Traced:
 
 def traced(tables: Answers, query: str) -> Traced:
     """The same over tables that are open already."""
-    found = resolve(tables, query)
+    found, named = resolve(tables, query), mentions(tables, query)
     if len(found.hits) == 1:
         chains = chains_of(tables, [found.hits[0].key])
         if chains:
-            return Traced(query=query, chain=chains[0], hits=found.hits, names={}, searched=found.searched)
+            chain = msgspec.structs.replace(chains[0], mentions=named)
+            return Traced(query=query, chain=chain, hits=found.hits, names={}, searched=found.searched, mentions=named)
     names = judging.names_of(tables.engine, [hit.key for hit in found.hits])
-    return Traced(query=query, chain=None, hits=found.hits, names=names, searched=found.searched)
+    return Traced(query=query, chain=None, hits=found.hits, names=names, searched=found.searched, mentions=named)
+
+
+def mentions(tables: Answers, query: str) -> tuple[LeafRef, ...]:
+    """Records with duplicate keys whose kept bytes hold ``query``: they are not understood, and not overlooked."""
+    rows = tables.engine.rows(
+        "SELECT leaf FROM skipped WHERE reason = 'duplicate-keys' ORDER BY leaf LIMIT ?", [SEARCHED_SKIPS]
+    )
+    leaves = (int(str(leaf)) for (leaf,) in rows)
+    wanted = query.rpartition("aws_akid:aws:")[2].encode()
+    return tuple(LeafRef(trace.LOG, leaf) for leaf in leaves if wanted in (tables.reader.kept(leaf).kept or b""))
 
 
 def resolve(tables: Answers, query: str) -> search.Searched:

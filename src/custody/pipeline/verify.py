@@ -47,17 +47,30 @@ def verify(
         raise
     except StoreError as error:
         return _without_store_file(settings.store, error)
+    held = None if against is None else _of_this_log(against, store.origin)
     own = stored_vkey(settings.keys, store.store)
     key, trusted = _key(vkey, own)
     found = check(
         settings.store,
         vkey=key,
         last_signed=read_last_signed(settings.keys / store.store),
-        against=None if against is None else against.read_bytes(),
+        against=held,
         progress=progress,
         processes=settings.jobs,
     )
     return _verified(found, trusted, against)
+
+
+def _of_this_log(path: Path, origin: str) -> bytes:
+    """The note in a file; UsageError where it is of another log, which says nothing about this one."""
+    data = path.read_bytes()
+    found = data.split(b"\n", 1)[0].decode("utf-8", "replace")
+    if found != origin:
+        raise UsageError(
+            "a checkpoint of another log", where=str(path), found=found[:100], expected=origin,
+            advice="a checkpoint of this log begins with its origin",
+        )  # fmt: skip
+    return data
 
 
 def _without_store_file(root: Path, error: StoreError) -> Verified:

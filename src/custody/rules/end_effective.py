@@ -29,7 +29,7 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.conflicted:
         return unproven("a record of this key is in conflict", Best.NOTHING, *cited)
     if row.late_uses:
-        text = f"{row.late_uses} successful calls after the end"
+        text = f"{_calls(row.late_uses)} after the end"
         return violated(text, Basis.OBSERVED, *(row.late_leaves or []), *cited, count=row.late_uses + len(cited))
     if row.end_leaf is not None and row.end_until is None:
         return proved(f"{said(row.end_effect)}, and no later success was seen", Basis.ISSUER_ENFORCED, *cited)
@@ -40,6 +40,10 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.issue_leaf is None:
         return unproven("no issuance is recorded, so no end is known", settles="the log of the issuing account")
     return open_until("alive", row.not_after, *cited)
+
+
+def _calls(number: int) -> str:
+    return "1 successful call" if number == 1 else f"{number} successful calls"
 
 
 RULE = Rule(

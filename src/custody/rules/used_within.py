@@ -28,7 +28,7 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.late_uses and row.late_first is not None:
         cited = [*(row.late_leaves or []), *(leaf for leaf in (row.end_leaf,) if leaf is not None)]
         ended = row.end_time is not None and row.late_first > row.end_time
-        text = f"{row.late_uses} successful calls after {said(row.end_effect) if ended else 'expiry'}"
+        text = f"{_calls(row.late_uses)} after {said(row.end_effect) if ended else 'expiry'}"
         if row.conflicted:
             return unproven(f"{text}, but a record is in conflict", Best.INDICATED, *cited)
         return violated(text, Basis.OBSERVED, *cited, count=row.late_uses + (row.end_leaf is not None))
@@ -39,6 +39,10 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         Best.INDICATED,
         settles="declared scope and dependencies",
     )
+
+
+def _calls(number: int) -> str:
+    return "1 successful call" if number == 1 else f"{number} successful calls"
 
 
 RULE = Rule(

@@ -77,6 +77,8 @@ def _problems(report: Report) -> None:
     run = report.run or Run()
     for text in run.recovered:
         click.echo(f"recovered: {plain(text)}", err=True)
+    for text in run.notes:
+        click.echo(f"note: {plain(text)}", err=True)
     problems = run.problems
     for text in problems[:20]:
         click.echo(f"not read: {plain(text)}", err=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from custody.cli import options
 from custody.cli.exits import CODES
 from custody.settings.catalog import Settings
+
+if TYPE_CHECKING:
+    from custody.pipeline.trace import Traced
 
 
 @click.command("trace")
@@ -34,4 +39,13 @@ def COMMAND(key: str, settings: Settings, as_json: bool) -> int:  # noqa: N802
             click.echo(hits(found.searched_for(), found.names, style(settings)), nl=False)
         else:
             click.echo(nothing(found.searched_for(), key), nl=False)
-    return CODES["done"] if found.hits else CODES["not found"]
+        _mentions(found)
+    return CODES["done"] if found.hits or found.mentions else CODES["not found"]
+
+
+def _mentions(found: Traced) -> None:
+    if found.mentions:
+        leaves = " ".join(str(each.index) for each in found.mentions[:8])
+        count = len(found.mentions)
+        what = "1 record" if count == 1 else f"{count} records"
+        click.echo(f"also named in {what} with duplicate keys, not understood: leaves {leaves} (custody show LEAF)")

@@ -60,7 +60,8 @@ def _made(made: tuple[Made, ...], style: Style) -> list[str]:
 
 
 def _one(made: Made) -> list[str]:
-    facts = [stamp(made.time), made.effect, f"leaf {made.leaf.log}:{made.leaf.index}"]
+    state = {True: ["ALIVE"], False: ["ended"], None: []}[made.alive]
+    facts = [stamp(made.time), made.effect, *state, f"leaf {made.leaf.log}:{made.leaf.index}"]
     return [*listed(facts, ROOM, "  "), *(f"  {line}" for line in wrapped(short_key(made.what), ROOM - 2))]
 
 
