@@ -202,20 +202,6 @@ def test_a_key_named_only_in_a_record_with_duplicate_keys_is_still_found(tmp_pat
     assert [each.index for each in found.mentions] == list(report.findings[0].leaves)
 
 
-def test_an_audit_without_the_contract_that_held_says_so(tmp_path: Path) -> None:
-    contract = tmp_path / "contract.yaml"
-    contract.write_text("classes:\n  a: {match: {subject: 'aws:user/a'}, owner: team:a}\n")
-    first = audited(tmp_path, "x.json", whole(record(1)), contract=str(contract))
-    second = run(tmp_path, [tmp_path / "x.json"])
-    third = run(tmp_path, [tmp_path / "x.json"])
-
-    assert first.run is not None
-    assert second.run is not None
-    assert third.run is not None
-    assert (first.run.notes, third.run.notes) == ((), ())
-    assert "without a contract" in second.run.notes[0]
-
-
 def test_a_checkpoint_of_another_log_is_no_damage_but_a_mistake(tmp_path: Path) -> None:
     from custody.errors import UsageError
 

@@ -16,7 +16,7 @@ from custody import __version__
 from custody.errors import SourceError, UsageError
 from custody.model.records import Acquisition, Batch
 from custody.model.report import Report, Run
-from custody.pipeline import intake, refresh
+from custody.pipeline import contracts, intake, refresh
 from custody.pipeline.intake import Task, Unread
 from custody.pipeline.workers import Pool
 from custody.readers.discover import discover
@@ -84,12 +84,12 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Repo
     """Audit ``paths`` into the store of ``settings``; gives the report about the whole committed store."""
     if not paths:
         raise UsageError("nothing to audit", expected="files or folders")
-    contract = refresh.load_contract(settings)
+    contracts.given(settings)
     counts, progress = _Counts(), Progress()
     pool: Pool[Survey | Task, Surveyed | Batch | Unread] = Pool(_work, settings.jobs)
     try:
         with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
-            notes = refresh.seal_contract(writer, contract, now())
+            contract, notes = contracts.in_force(writer, settings, now())
             files = _files(paths, counts)
             tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
             _read(writer, pool, tasks, counts, progress, observer)

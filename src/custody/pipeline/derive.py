@@ -93,5 +93,5 @@ def _report(
 
 def contract_ref(contract: Contract) -> ContractRef:
     """The contract in force, as reports cite it."""
-    waiting = tuple(f"{each.name}: {name}" for each in contract.classes for name in each.declared)
+    waiting = tuple(field if name is None else f"{name}: {field}" for name, field in contract.not_judged)
     return ContractRef(digest=contract.digest, classes=len(contract.classes), not_judged=waiting)

@@ -11,32 +11,15 @@ from custody import __version__
 from custody.chains.parts import Repeated, Value, settle
 from custody.engine.duck import Engine
 from custody.errors import NotFound
-from custody.model.contracts import EMPTY, Contract
+from custody.model.contracts import Contract
 from custody.model.report import CheckpointRef, Report
 from custody.model.times import microseconds
 from custody.pipeline import derive
+from custody.pipeline.reread import reread
 from custody.pipeline.tables import CONTRACT, checkpoint, current_report
 from custody.settings.catalog import Settings
-from custody.settings.contract import read_contract
 from custody.store.reader import Reader
 from custody.store.writer import Writer
-
-
-def load_contract(settings: Settings) -> Contract:
-    """The contract that the settings name, else the empty one."""
-    return EMPTY if settings.contract is None else read_contract(settings.contract)
-
-
-def seal_contract(writer: Writer, contract: Contract, at: str) -> tuple[str, ...]:
-    """Seal which contract holds from now on, where that is new; gives what somebody should know about the change."""
-    last = (writer.last_statement("contract") or {}).get("sha256")
-    if last == contract.digest:
-        return ()
-    writer.seal("contract", {"sha256": contract.digest, "at": at})
-    if last is None:
-        return ()
-    now = "without a contract" if contract.digest is None else "by another contract"
-    return (f"everything is judged {now} than before (it was {str(last)[:12]}…): --contract says which one holds",)
 
 
 def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Report, str]:
@@ -45,8 +28,13 @@ def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Rep
         current = _current(reader, settings.store)
         if current is not None and _meta(reader) == _wanted(_through(reader), contract):
             return current, "unchanged"
-        files = reader.events_files(), reader.skips_files()
-    return _build(writer, settings, contract, writer.fresh_derived(), files, None), "built"
+        folder = writer.fresh_derived()
+        try:
+            files = reader.events_files(), reader.skips_files()
+        except NotFound:
+            names = reread(reader, folder, lambda closed: None)  # noqa: ARG005  # nobody watches here
+            return publish(writer, settings, contract, folder, names), "rebuilt"
+    return _build(writer, settings, contract, folder, files, None), "built"
 
 
 def publish(writer: Writer, settings: Settings, contract: Contract, folder: Path, parts: Sequence[str]) -> Report:
