@@ -54,6 +54,21 @@ class Unread(msgspec.Struct, frozen=True):
     problem: str
 
 
+class FileRead(msgspec.Struct, frozen=True):
+    """What an innermost file gave, once it is read to its end.
+
+    ``records`` is of the whole file; ``skips`` are the records of this run that gave no event: for each reason how
+    many, and where the first one begins (bytes).
+    """
+
+    name: str
+    records: int
+    skips: tuple[tuple[str, int, int], ...]
+
+
+Result = Batch | Unread | FileRead
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One record on its way: what the entry says of it, what is kept, and what it means."""
 
@@ -66,8 +81,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     meaning: tuple[Event, ...] | Skip
 
 
-def read(task: Task) -> Iterator[Batch | Unread]:
-    """Every batch of a file, in order."""
+def read(task: Task) -> Iterator[Result]:
+    """Every batch of a file, in order, and after those of each innermost file what it gave."""
     sources = known_sources()
     wrappings = wrappings_of(sources)
     places = {acquisition.member: position for position, acquisition in enumerate(task.acquisitions)}
@@ -79,21 +94,31 @@ def read(task: Task) -> Iterator[Batch | Unread]:
         leaf, consumed = task.leaves[place], task.consumed[place]
         try:
             framed = _logs_only(frame(content, wrappings, task.limits), acquisition)
-            yield from _batches(framed, leaf, consumed, sources)
+            yield from _batches(framed, leaf, consumed, sources, name_of(acquisition))
         except SourceError as error:
             yield Unread(acquisition.path, str(error))
+
+
+def name_of(acquisition: Acquisition) -> str:
+    """A file as people name it: its path, and its member where it lay in a container."""
+    return acquisition.path if acquisition.member is None else f"{acquisition.path}: {acquisition.member}"
 
 
 def _logs_only(framed: Iterator[Framed], acquisition: Acquisition) -> Iterator[Framed]:
     """Leave out a file that is no log at all: plain text in one piece, under a name that no log has.
 
-    A readme beside the logs is acquired (its hash is sealed) and holds no record; the scope says so.
+    A readme beside the logs is acquired (its hash is sealed) and holds no record; a note of the run says so. What
+    begins as JSON does is never left out, whatever its name: it may be a log that was cut.
     """
     for record in framed:
         whole = record.at + acquisition.content_size - record.length <= BLANK
-        if whole and record.problem == "not-json" and not _named_like_a_log(acquisition):
+        if whole and record.problem == "not-json" and not (_named_like_a_log(acquisition) or _begins_as_json(record)):
             return
         yield record
+
+
+def _begins_as_json(record: Framed) -> bool:
+    return record.raw is None or record.raw[:64].lstrip(b" \t\r\n\0\xef\xbb\xbf")[:1] in (b"{", b"[", b'"')
 
 
 def _named_like_a_log(acquisition: Acquisition) -> bool:
@@ -102,19 +127,32 @@ def _named_like_a_log(acquisition: Acquisition) -> bool:
     return packed or name.endswith((".json", ".jsonl", ".ndjson", ".log", ".gz"))
 
 
-def _batches(framed: Iterator[Framed], leaf: int, consumed: int, sources: Sequence[Source]) -> Iterator[Batch]:
+def _batches(
+    framed: Iterator[Framed], leaf: int, consumed: int, sources: Sequence[Source], name: str
+) -> Iterator[Batch | FileRead]:
     """Cut a file's records into batches; the last one, empty if need be, says that the file is done."""
     ordinal = 0
     waiting: list[Framed] = []
+    skips: dict[str, tuple[int, int]] = {}
     for record in framed:
         ordinal += 1
         if ordinal <= consumed:
             continue
         waiting.append(record)
         if len(waiting) == BATCH:
-            yield batch(waiting, leaf, ordinal - BATCH, sources, last=False)
+            yield _counted(batch(waiting, leaf, ordinal - BATCH, sources, last=False), waiting, skips)
             waiting = []
-    yield batch(waiting, leaf, ordinal - len(waiting), sources, last=True)
+    yield _counted(batch(waiting, leaf, ordinal - len(waiting), sources, last=True), waiting, skips)
+    yield FileRead(name, ordinal, tuple((reason, *those) for reason, those in skips.items()))
+
+
+def _counted(found: Batch, framed: Sequence[Framed], skips: dict[str, tuple[int, int]]) -> Batch:
+    """``found``, after its skips were added to ``skips``: by reason how many, and where the first one begins."""
+    for record, reason in zip(framed, found.skips, strict=True):
+        if reason is not None:
+            count, first = skips.get(reason, (0, record.at))
+            skips[reason] = (count + 1, first)
+    return found
 
 
 def batch(framed: Sequence[Framed], leaf: int, ordinal: int, sources: Sequence[Source], *, last: bool) -> Batch:
@@ -160,7 +198,7 @@ def readings(framed: Sequence[Framed], sources: Sequence[Source]) -> list[Readin
         for n, raw, identity in zip(mine, raws, source.identities(raws), strict=True):
             if identity is not None:
                 found[n] = _reading(source, framed[n].form, raw, identity)
-    return [reading or _unknown(record) for reading, record in zip(found, framed, strict=True)]
+    return [reading or _unknown(record, sources) for reading, record in zip(found, framed, strict=True)]
 
 
 def _reading(source: Source, form: str, raw: bytes, identity: Identity) -> Reading:
@@ -179,15 +217,30 @@ def _reading(source: Source, form: str, raw: bytes, identity: Identity) -> Readi
     )
 
 
-def _unknown(record: Framed) -> Reading:
+def _unknown(record: Framed, sources: Sequence[Source]) -> Reading:
     """Bytes that no source understands: identified by their hash, masked by key names, withheld where unsure."""
     if record.raw is None:
         digest = record.digest or b""
         return _skipped(UNKNOWN, UNKNOWN_SCHEME, f"sha256:{digest.hex()}", None, digest, record.problem or "too-large")
     identity = f"sha256:{sha256(record.raw).hexdigest()}"
-    kept = mask_unknown(record.raw)
+    kept = _kept_twice(record, sources) or mask_unknown(record.raw)
     reason = record.problem or ("unknown" if kept is not None else "withheld")
     return _skipped(UNKNOWN, UNKNOWN_SCHEME, identity, kept, record.raw, reason)
+
+
+def _kept_twice(record: Framed, sources: Sequence[Source]) -> bytes | None:
+    """A record that is not understood for its duplicate keys alone, masked exactly by the source that knows its kind.
+
+    None where none does, or where a secret of it has no place that could be masked.
+    """
+    raw = record.raw or b""
+    if record.problem != "duplicate-keys":
+        return None
+    for source in sources:
+        identity = source.identify(raw) if source.recognise(raw) else None
+        if identity is not None and not identity.withheld:
+            return mask(raw, identity.secrets)
+    return None
 
 
 def _skipped(source: str, scheme: str, identity: str, kept: bytes | None, original: bytes, reason: str) -> Reading:

@@ -17,6 +17,8 @@ from custody.model.times import microseconds
 from custody.pipeline import derive
 from custody.pipeline.reread import reread
 from custody.pipeline.tables import CONTRACT, checkpoint, current_report
+from custody.rules.registry import load
+from custody.rules.shape import shape
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
 from custody.store.writer import Writer
@@ -123,7 +125,7 @@ def _through(reader: Reader) -> int:
 
 
 def _wanted(through: int, contract: Contract) -> dict[str, str | int | bool | None]:
-    return {"through": through, "contract": contract.digest, "version": __version__}
+    return {"through": through, "contract": contract.digest, "version": __version__, "shape": shape(load())}
 
 
 def _meta(reader: Reader) -> dict[str, str | int | bool | None]:

@@ -19,6 +19,7 @@ from custody.model.times import microseconds
 from custody.rules import judging
 from custody.rules.registry import load
 from custody.rules.rule import Rule
+from custody.rules.shape import shape
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
 
@@ -64,6 +65,13 @@ def current_report(reader: Reader, root: Path) -> tuple[Report, Path]:
     if manifest is None:
         raise NotFound("nothing was derived yet", where=str(root), advice="`custody audit PATH` or `custody rebuild`.")
     folder = root / "derived" / manifest.folder
+    if manifest.meta.get("shape") != shape(load()):
+        raise NotFound(
+            "the derived tables were made by another version of custody",
+            where=str(folder),
+            found=str(manifest.meta.get("version")),
+            advice="`custody rebuild` makes them anew from the sealed records.",
+        )
     try:
         report = msgspec.json.decode((folder / REPORT).read_bytes(), type=Report)
     except FileNotFoundError:

@@ -1,0 +1,17 @@
+"""The shape of the derived tables: tables made by other SQL or other rules are not read, whatever the version says."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+
+from custody.chains import build, credentials, join, keys
+from custody.rules.rule import Rule
+
+
+def shape(rules: Sequence[Rule[msgspec.Struct]]) -> str:
+    """A short digest of the SQL that makes the tables, and of the columns that rules ask for."""
+    texts = [f"{name}: {sql}" for name, sql in sorted(build.TABLES.items())]
+    texts += [*keys.STEPS, *credentials.STEPS, *(each.sql for each in join.load())]
+    texts += [f"{rule.id}: {rule.facts} {rule.row.__struct_fields__}" for rule in rules]
+    return sha256(chr(0).join(texts).encode()).hexdigest()[:16]
