@@ -79,6 +79,7 @@ def test_keys_addresses_and_credential_ids_are_found(engine: Engine, tmp_path: P
         or search.by_table(engine, victim).hits[0].key == victim
     )
     assert [hit.key[-3:] for hit in search.by_table(engine, "203.0.113.66").hits] == ["TIM", "MAL"]
+    assert hits(engine, "::FFFF:203.0.113.66") == hits(engine, "203.0.113.66")
     credential = trace.credential(engine, victim)
     assert credential is not None
     assert [hit.key for hit in search.by_table(engine, credential.credential).hits] == [victim]
@@ -110,6 +111,18 @@ def test_an_end_is_said_in_words(engine: Engine, tmp_path: Path) -> None:
     assert (end.text, end.rule, end.join, end.asserter) == ("role deleted", "principal_end", "exact", "issuer")
     assert said("made.up") == "made.up"
     assert said(None) == "ended"
+
+
+def test_a_key_made_active_again_shows_it(engine: Engine, tmp_path: Path) -> None:
+    opened = Opened(tmp_path, engine, "key_deactivated")
+    keys = [str(key) for (key,) in engine.rows("SELECT DISTINCT key FROM activations ORDER BY key")]
+    assert keys
+
+    for key in keys:
+        found = trace.credential(opened.engine, key)
+        assert found is not None
+        told = [(step.stage, step.text) for step in trace.steps(engine, found) if step.stage in ("revoke", "change")]
+        assert ("change", "key made active again") in told
 
 
 def test_descendants_have_the_depth_of_their_generation(engine: Engine, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "custody"
 STORAGE = "stored.py"
 
 FUNCTIONS = frozenset(
-    "array_agg array_sort bool_and bool_or cast chr coalesce concat count first_value floor greatest lag least length "
+    "array_agg array_sort bool_and bool_or cast chr coalesce concat count first_value floor greatest lead least length "
     "max min rank regexp_replace right row_number sha256 substr sum over filter read_parquet".split()
 )
 """Functions with one name and meaning in both engines (``sha256`` and ``read_parquet``: see above)."""

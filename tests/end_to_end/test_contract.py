@@ -62,12 +62,12 @@ def test_an_audit_makes_missing_tables_again(sample_logs: Path, contract: Path, 
 
 
 def test_an_empty_contract_ends_it(sample_logs: Path, contract: Path, tmp_path: Path) -> None:
-    bare = audited(tmp_path / "bare", sample_logs) if (tmp_path / "bare").mkdir() is None else None
+    (tmp_path / "bare").mkdir()
+    bare = audited(tmp_path / "bare", sample_logs)
     audited(tmp_path, sample_logs, contract=str(contract))
     contract.write_text("classes: {}\n")
     ended = audited(tmp_path, sample_logs, contract=str(contract))
 
-    assert bare is not None
     assert [found.id for found in ended.findings] == [found.id for found in bare.findings]
 
 

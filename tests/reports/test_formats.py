@@ -54,7 +54,11 @@ def test_every_format_writes_down_an_audit_of_nothing(each: ReportFormat) -> Non
 def test_json_gives_back_the_very_report() -> None:
     written = json_object.render(sample_report(), sample_chains())
 
-    assert msgspec.json.decode(written, type=Report) == sample_report()
+    found = json.loads(written)
+    for each in found["findings"]:
+        assert {leaf["log"] for leaf in each["leaves"]} <= {"operations"}
+        each["leaves"] = [leaf["index"] for leaf in each["leaves"]]
+    assert msgspec.convert(found, Report) == sample_report()
 
 
 def test_json_has_stable_order_two_spaces_and_a_newline_at_the_end() -> None:

@@ -62,19 +62,18 @@ def test_where_nothing_is_known_nothing_is_proved_or_violated(rule: AnyRule) -> 
 def test_nothing_rests_on_a_record_in_conflict(rule: AnyRule) -> None:
     known = {
         "issue_leaf": 5, "issued_at": 0, "not_after": 999 * HOUR, "method": "AssumeRole", "uses": 3, "seen": 3,
-        "late_uses": 2, "late_first": 9, "late_leaves": [7, 8], "end_leaf": 6, "end_time": 1,
+        "late_disputed": 2, "doubtful": 1, "end_leaf": 6, "end_time": 1,
         "end_effect": "key.delete",
         "workload": "aws_instance:1:i-1", "granularity": "instance", "bound_by": "issuer", "requester": "aws_arn:1:x",
         "lineage": "l", "lineage_position": 2, "lineage_first": 0, "run_ended": -999 * HOUR, "run_end_leaf": 4,
-        "unexplained": 2, "strange_origin": "192.0.2.1", "strange_other": "aws_arn:1:arn:aws:iam::1:user/m",
-        "egress": "192.0.2.9", "egress_how": "elastic address", "strange_leaves": [1, 2], "strange_calls": 2,
-        "depth": 0,
+        "unexplained": 2, "egress": "192.0.2.9", "egress_how": "elastic address", "depth": 0,
         "root_population": "person", "root_subject": "aws_arn:1:arn:aws:iam::1:user/a", "as_of": 1, "by_log": 1,
     }  # fmt: skip
-    verdict = rule.judge(of(rule.row, **known, conflicted=True), EMPTY)
+    disputed = {"issue_disputed": True, "use_disputed": True, "chain_disputed": True}
+    verdict = rule.judge(of(rule.row, **known, **disputed), EMPTY)
 
     assert verdict is not None
-    if "conflicted" in rule.row.__struct_fields__:
+    if disputed.keys() & set(rule.row.__struct_fields__):
         assert verdict.state is State.UNPROVEN
         assert verdict.severity is None
 
@@ -249,7 +248,7 @@ def test_the_issuer_has_to_bind_and_finely_enough() -> None:
     assert bound_at_issue.judge(of(bound_at_issue.Row, **known, bound_by="issuer"), EMPTY).state is State.PROVED
     assert bound_at_issue.judge(of(bound_at_issue.Row, **known, bound_by="client"), EMPTY).state is State.UNPROVEN
     coarse = bound_at_issue.judge(of(bound_at_issue.Row, **known, bound_by="issuer"), fine)
-    assert (coarse.state, coarse.best) == (State.UNPROVEN, Best.INDICATED)
+    assert (coarse.state, coarse.leaves) == (State.VIOLATED, (1,))
 
 
 def test_a_finding_is_named_by_its_rule_and_subject_alone() -> None:
@@ -285,3 +284,43 @@ def test_a_percentage_of_nothing_says_why_and_violations_are_counted_apart() -> 
     assert (bound.proved, bound.violated, bound.unproven, bound.claimed, bound.judged) == (1, 1, 2, 1, True)
     assert not any(each.judged for each in others)
     assert (told.cheapest_fix, told.cheapest_fix_settles) == ("a", 2)
+
+
+def test_one_fact_is_one_finding() -> None:
+    (covered,) = (rule for rule in RULES if rule.covered_by)
+
+    assert (covered.id, covered.covered_by) == ("end-effective", "used-after-end")
+    assert {rule.covered_by for rule in RULES} - {None} <= {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("last", "wanted"),
+    [(None, "no later success"), (60, "no later success"), (119, "59 s after, within propagation"), (600, "a service")],
+)
+def test_an_end_says_what_came_after_it(last: int | None, wanted: str) -> None:
+    success = None if last is None else last * 1_000_000
+    row = of(end_effective.Row, issue_leaf=1, end_leaf=2, end_time=60_000_000, last_success=success)
+    verdict = end_effective.judge(row, EMPTY)
+
+    assert verdict.state is State.PROVED
+    assert wanted in verdict.text
+
+
+def test_a_violation_stands_beside_a_use_in_dispute() -> None:
+    late = of(used_within.Row, uses=3, late_uses=1, late_first=9, late_leaves=[4], use_disputed=True, late_disputed=1)
+    stolen = used_by_holder.judge(holder(use_disputed=True), EMPTY)
+
+    assert used_within.judge(late, EMPTY).state is State.VIOLATED
+    assert stolen.state is State.VIOLATED
+    assert used_by_holder.judge(holder(use_disputed=True, issue_disputed=True), EMPTY).state is State.UNPROVEN
+
+
+def test_a_pair_of_siblings_is_told_once_and_under_its_own_name() -> None:
+    pair = {"key": "k:s:one", "egress": None, "sibling": "k:s:two", "sibling_origin": "192.0.2.2", "sibling_leaf": 9}
+    told = used_by_holder.judge(holder(**pair), EMPTY)
+    again = used_by_holder.judge(holder(**pair, sibling_tells=True), EMPTY)
+    (rule,) = (rule for rule in RULES if rule.id == "used-by-holder")
+
+    assert (told.severity, again.severity) == (Severity.MEDIUM, None)
+    assert told.text == again.text
+    assert finding(rule, told, "k:s:one", "c-1", "who").title != rule.title

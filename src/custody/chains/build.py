@@ -21,6 +21,7 @@ TABLES: dict[str, str] = {
     "skipped": "SELECT * FROM skipped ORDER BY leaf",
     "variants": "SELECT * FROM variants ORDER BY leaf",
     "ends": "SELECT * FROM ends ORDER BY key, time, leaf",
+    "activations": "SELECT * FROM activations ORDER BY key, time, leaf",
     "key_origins": "SELECT * FROM key_origins ORDER BY key, origin",
     "forward_sessions": "SELECT x.key, x.evidence, u.uses, u.principal, u.principal_id, u.first_use, u.first_leaf "
     "FROM unissued x JOIN uses u ON u.key = x.key WHERE x.class = 'forward access session' ORDER BY x.key",

@@ -1,6 +1,7 @@
 """What is alive of a credential and its descendants now, what would end each, and what else that would end."""
 
 import shlex
+from collections.abc import Sequence
 
 import msgspec
 
@@ -45,6 +46,7 @@ class Containment(msgspec.Struct, frozen=True, kw_only=True):
     alive: int
     made: tuple[Made, ...]
     cut_off: bool
+    commands: tuple[str, ...] = ()
 
 
 class Live(msgspec.Struct, frozen=True, array_like=True):
@@ -64,9 +66,12 @@ class Live(msgspec.Struct, frozen=True, array_like=True):
     as_of: int
 
 
-def contain(engine: Engine, key: str) -> Containment:
-    """Walk down from ``key`` over exact parents, and say of each member what would end it."""
-    depths = _descendants(engine, key)
+def contain(engine: Engine, *keys: str) -> Containment:
+    """Walk down from ``keys`` over exact parents, and say of each member what would end it.
+
+    ``commands`` names each way once, however many members it would end.
+    """
+    depths = _descendants(engine, keys)
     rows = _live(engine, list(depths))
     members = tuple(_member(engine, row, depths[row.key]) for row in sorted(rows, key=lambda r: (depths[r.key], r.key)))
     return Containment(
@@ -75,12 +80,13 @@ def contain(engine: Engine, key: str) -> Containment:
         alive=sum(member.alive for member in members),
         made=_made(engine, list(depths)),
         cut_off=len(depths) >= MAX_DESCENDANTS,
+        commands=tuple(dict.fromkeys(way.command for member in members for way in member.ways)),
     )
 
 
-def _descendants(engine: Engine, key: str) -> dict[str, int]:
-    depths, depth = {key: 0}, 0
-    level = [key]
+def _descendants(engine: Engine, keys: Sequence[str]) -> dict[str, int]:
+    depths, depth = dict.fromkeys(keys, 0), 0
+    level = list(depths)
     while level and len(depths) < MAX_DESCENDANTS:
         marks = ", ".join("?" for _ in level)
         rows = engine.rows(

@@ -5,6 +5,9 @@ from custody.engine.duck import Engine
 PROPAGATION = 60_000_000
 """Deleting a role or key takes up to a minute to reach every region (µs): a success within it is no violation."""
 
+SHUTDOWN = 300_000_000
+"""An instance shuts down for minutes after TerminateInstances, and its platform may renew its key meanwhile (µs)."""
+
 EXPIRY_TOLERANCE = 1_000_000
 """CloudTrail's times are whole seconds, and expiration may be one off (µs)."""
 
@@ -27,9 +30,13 @@ DISPUTED_ENDS = """
 
 SOUND_ENDS = """
     CREATE OR REPLACE VIEW sound_ends AS
-    SELECT e.* FROM ends e WHERE NOT EXISTS (SELECT 1 FROM conflicted c WHERE c.leaf = e.leaf)
+    SELECT e.* FROM ends e
+    WHERE NOT EXISTS (SELECT 1 FROM conflicted c WHERE c.leaf = e.leaf)
+      AND (e.effect IN ('key.delete', 'key.deactivate')
+           OR NOT EXISTS (SELECT 1 FROM issues i WHERE i.key = e.key AND i.disputed))
 """
-"""Ends of which no record is in conflict: only these can prove or violate anything."""
+"""Ends of which no record is in conflict: only these can prove or violate anything. The end of a principal reaches a
+key by the principal of its issuance, so that must be sound too."""
 
 FIRST_ENDS = """
     CREATE OR REPLACE TABLE first_ends AS
@@ -73,13 +80,16 @@ RUN_STARTS = """
 
 AFTER_END = f"""
     CREATE OR REPLACE TABLE after_end AS
-    SELECT key, count(*) AS uses, min(time) AS first, max(time) AS last,
-           array_sort(array_agg(leaf) FILTER (WHERE position <= 16)) AS leaves
+    SELECT key, count(*) FILTER (WHERE NOT in_conflict) AS uses,
+           count(DISTINCT CASE WHEN in_conflict THEN event END) AS disputed,
+           min(CASE WHEN NOT in_conflict THEN time END) AS first, max(CASE WHEN NOT in_conflict THEN time END) AS last,
+           array_sort(array_agg(leaf) FILTER (WHERE NOT in_conflict AND position <= 16)) AS leaves
     FROM (
-        SELECT p.key, p.time, p.leaf, row_number() OVER (PARTITION BY p.key ORDER BY p.leaf) AS position
+        SELECT p.key, p.time, p.leaf, p.event, p.in_conflict,
+               row_number() OVER (PARTITION BY p.key, p.in_conflict ORDER BY p.leaf) AS position
         FROM parts p
-        LEFT JOIN issues i ON i.key = p.key
-        WHERE p.stage = 'use' AND p.outcome = 'success' AND NOT p.extra AND p.invoked_by IS NULL
+        LEFT JOIN issues i ON i.key = p.key AND NOT i.disputed
+        WHERE p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL
           AND p.key IN (SELECT s.key FROM suspects s)
           AND (p.time > i.not_after + {EXPIRY_TOLERANCE}
                OR EXISTS (SELECT 1 FROM sound_ends e
@@ -90,6 +100,30 @@ AFTER_END = f"""
     ) late
     GROUP BY key
 """
+"""Successes after an end or expiry that no conflict touches. Those that only a record in conflict tells are counted
+apart (``disputed``)."""
+
+AFTER_RUN = f"""
+    CREATE OR REPLACE TABLE after_run AS
+    SELECT key, count(*) AS uses, array_sort(array_agg(leaf) FILTER (WHERE position <= 15)) AS leaves
+    FROM (
+        SELECT p.key, p.leaf, row_number() OVER (PARTITION BY p.key ORDER BY p.leaf) AS position
+        FROM parts p
+        JOIN outlived o ON o.key = p.key AND p.time > o.ended + {SHUTDOWN}
+        WHERE p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL AND NOT p.in_conflict
+    ) late
+    GROUP BY key
+"""
+
+OUTLIVED = f"""
+    CREATE OR REPLACE TABLE outlived AS
+    SELECT i.key, e.time AS ended
+    FROM issues i
+    JOIN run_ends e ON e.workload = i.workload
+    JOIN uses u ON u.key = i.key
+    WHERE NOT i.disputed AND i.issued_at <= e.time + {SHUTDOWN} AND u.last_success > e.time + {SHUTDOWN}
+"""
+"""Keys that were issued to a run and had a success after its end: only their uses are looked at one by one."""
 
 SUSPECTS = f"""
     CREATE OR REPLACE TABLE suspects AS
@@ -109,10 +143,10 @@ LINEAGES = """
            count(*) OVER (PARTITION BY i.subject, i.workload) AS size
     FROM issues i
     WHERE i.workload IS NOT NULL AND i.granularity IN ('instance', 'node', 'pod', 'process', 'run')
-      AND NOT EXISTS (SELECT 1 FROM conflicted_keys k WHERE k.key = i.key)
+      AND NOT i.disputed
 """
-"""The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; a key
-with a record in conflict can not date the others."""
+"""The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; an
+issuance in conflict can not date the others."""
 
 CHILDREN = """
     CREATE OR REPLACE TABLE children AS
@@ -135,9 +169,12 @@ CREDENTIALS = """
            rs.time AS run_started, rs.leaf AS run_start_leaf, rs.event AS run_start_event,
            re.time AS run_ended, re.leaf AS run_end_leaf, re.event AS run_end_event,
            coalesce(ae.uses, 0) AS late_uses, ae.first AS late_first, ae.last AS late_last, ae.leaves AS late_leaves,
+           coalesce(ae.disputed, 0) AS late_disputed,
+           coalesce(ar.uses, 0) AS run_late_uses, ar.leaves AS run_late_leaves,
            l.lineage, l.first_issued AS lineage_first, l.first_leaf AS lineage_first_leaf,
            l.position AS lineage_position, l.size AS lineage_size,
            coalesce(ch.children, 0) AS children, ck.key IS NOT NULL AS conflicted,
+           coalesce(i.disputed, FALSE) AS issue_disputed, du.key IS NOT NULL AS use_disputed,
            coalesce(t.disputed, FALSE) AS chain_disputed,
            i.key IS NOT NULL AS issued
     FROM own_population o
@@ -152,6 +189,8 @@ CREDENTIALS = """
     LEFT JOIN run_ends re ON re.workload = i.workload
     LEFT JOIN run_starts rs ON rs.workload = i.workload
     LEFT JOIN after_end ae ON ae.key = o.key
+    LEFT JOIN after_run ar ON ar.key = o.key
+    LEFT JOIN disputed_uses du ON du.key = o.key
     LEFT JOIN lineages l ON l.key = o.key
     LEFT JOIN children ch ON ch.key = o.key
     LEFT JOIN conflicted_keys ck ON ck.key = o.key
@@ -168,6 +207,8 @@ STEPS = (
     RUN_STARTS,
     SUSPECTS,
     AFTER_END,
+    OUTLIVED,
+    AFTER_RUN,
     LINEAGES,
     CHILDREN,
     CREDENTIALS,

@@ -3,6 +3,7 @@
 SAID: dict[str, str] = {
     "key.delete": "key deleted",
     "key.deactivate": "key made inactive",
+    "key.activate": "key made active again",
     "role.delete": "role deleted",
     "user.delete": "user deleted",
     "sessions.revoke": "sessions revoked",

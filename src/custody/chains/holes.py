@@ -12,25 +12,34 @@ from custody.model.times import duration, text
 MINUTE = 60_000_000
 
 
+Hole = tuple[str, str, str, int | None, int]
+"""What it is about, whose it is, the problem, the record or file that shows it (None for an absence), how many."""
+
+
 def build(
-    engine: Engine, skips: Sequence[Path], damaged: Sequence[tuple[int, str, str, str]], contract: Contract
+    engine: Engine,
+    skips: Sequence[Path],
+    damaged: Sequence[tuple[int, str, str, str]],
+    contract: Contract,
+    as_of: int | None,
 ) -> None:
-    """Make ``skipped`` and ``holes``. ``damaged`` are files: leaf, name, hash of the content, problem."""
+    """Make ``skipped`` and ``holes``. ``damaged`` are files: leaf, name, hash of the content, problem.
+
+    ``as_of`` is the time of judgement (µs): a source that is silent until then has a gap, None where nothing was read.
+    """
     nothing = "(SELECT CAST(NULL AS BIGINT) AS leaf, '' AS source, '' AS event, '' AS reason WHERE FALSE)"
     rows_of_skips = parquet(skips) if skips else nothing
     engine.run(f"CREATE OR REPLACE VIEW skipped AS SELECT leaf, source, event, reason FROM {rows_of_skips}")
-    rows: list[tuple[str, str, str, int | None, int]] = [
-        (f"file:{content}", name, problem, leaf, 1) for leaf, name, content, problem in damaged
-    ]
+    rows: list[Hole] = [(f"file:{content}", name, problem, leaf, 1) for leaf, name, content, problem in damaged]
     rows += _unreadable(engine)
     for expected in contract.sources:
         if expected.expect is not None:
-            rows += _gaps(engine, expected, expected.expect)
+            rows += _gaps(engine, expected, expected.expect, as_of)
     columns = {"subject": "VARCHAR", "who": "VARCHAR", "problem": "VARCHAR", "leaf": "BIGINT", "total": "BIGINT"}
     engine.table("holes", columns, rows)
 
 
-def _unreadable(engine: Engine) -> list[tuple[str, str, str, int | None, int]]:
+def _unreadable(engine: Engine) -> list[Hole]:
     """Records whose bytes are damaged: one row a reason, so that a ruined file is one finding and not a thousand."""
     rows = engine.rows(
         "SELECT reason, min(leaf), count(*) FROM skipped WHERE reason IN ('not-json', 'invalid-utf8', 'too-deep') "
@@ -43,49 +52,43 @@ def _unreadable(engine: Engine) -> list[tuple[str, str, str, int | None, int]]:
     ]
 
 
-def _gaps(engine: Engine, expected: ExpectedSource, longest: int) -> list[tuple[str, str, str, int | None, int]]:
-    """Gaps between neighbouring minutes with events, per account, longer than the contract expects."""
+def _gaps(engine: Engine, expected: ExpectedSource, longest: int, as_of: int | None) -> list[Hole]:
+    """Silences per account that are longer (µs) than the contract expects: between events, and from the last to as_of.
+
+    The last minute of an account has no next one: there, the silence lasts until ``as_of``.
+    """
     rows = engine.rows(
-        "SELECT account, before, minute FROM ("
-        "  SELECT account, minute, lag(minute) OVER (PARTITION BY account ORDER BY minute) AS before FROM ("
+        "SELECT account, minute, next FROM ("
+        "  SELECT account, minute, lead(minute) OVER (PARTITION BY account ORDER BY minute) AS next FROM ("
         f"    SELECT DISTINCT account, CAST(floor(time / {MINUTE}) AS BIGINT) AS minute FROM parts"
         "     WHERE source = ? AND account IS NOT NULL AND time IS NOT NULL) minutes) steps"
-        f" WHERE (minute - before - 1) * {MINUTE} > {longest} ORDER BY account, before",
+        f" WHERE next IS NULL OR (next - minute - 1) * {MINUTE} > {longest} ORDER BY account, minute",
         [expected.source],
     )
-    found: list[tuple[str, str, str, int | None, int]] = []
-    for cell, before, minute in rows:
-        account = str(cell)
-        if expected.accounts and account not in expected.accounts:
-            continue
-        since, until = int(str(before)) * MINUTE + MINUTE, int(str(minute)) * MINUTE
-        found.append(
-            (
-                f"{expected.source}:{account}:{since}",
-                f"{expected.source} of account {account}",
-                f"nothing from {text(since)} to {text(until)}; the contract expects one every {duration(longest)}",
-                None,
-                1,
-            )
-        )
-    found += _silent(engine, expected)
-    return found
+    found: list[Hole] = []
+    seen: set[str] = set()
+    for account, minute, following in msgspec.convert(rows, list[tuple[str, int, int | None]]):
+        seen.add(account)
+        since = (minute + 1) * MINUTE
+        until = as_of if following is None else following * MINUTE
+        asked = not expected.accounts or account in expected.accounts
+        if asked and until is not None and until - since > longest:
+            found.append(_gap(expected, account, longest, since, until))
+    return found + _unseen(expected, seen)
 
 
-def _silent(engine: Engine, expected: ExpectedSource) -> list[tuple[str, str, str, int | None, int]]:
-    """Accounts that the contract expects and of which nothing was read."""
-    seen = {
-        str(account)
-        for (account,) in engine.rows("SELECT DISTINCT account FROM parts WHERE source = ?", [expected.source])
-    }
+def _gap(expected: ExpectedSource, account: str, longest: int, since: int, until: int) -> Hole:
+    problem = f"nothing from {text(since)} to {text(until)}; the contract expects something every {duration(longest)}"
+    return f"{expected.source}:{account}:{since}", f"{expected.source} of account {account}", problem, None, 0
+
+
+def _unseen(expected: ExpectedSource, seen: set[str]) -> list[Hole]:
+    """Accounts that the contract expects and of which nothing was read; the source itself where it names none."""
+    problem = "nothing was read; the contract expects it"
+    if not expected.accounts:
+        return [] if seen else [(expected.source, expected.source, problem, None, 0)]
     return [
-        (
-            f"{expected.source}:{account}",
-            f"{expected.source} of account {account}",
-            "expected, and nothing was read",
-            None,
-            1,
-        )
+        (f"{expected.source}:{account}", f"{expected.source} of account {account}", problem, None, 0)
         for account in expected.accounts
         if account not in seen
     ]

@@ -1,5 +1,6 @@
 """Issuances and uses, one row a key, and the class of every key that was used without a known issuance."""
 
+from custody.chains import spellings
 from custody.engine.duck import Engine
 
 ISSUES = """
@@ -8,14 +9,20 @@ ISSUES = """
         SELECT p.*,
                row_number() OVER (
                    PARTITION BY key
-                   ORDER BY CASE WHEN workload IS NULL THEN 1 ELSE 0 END, CASE WHEN parent IS NULL THEN 1 ELSE 0 END,
+                   ORDER BY CASE WHEN in_conflict THEN 1 ELSE 0 END,
+                            CASE WHEN workload IS NULL THEN 1 ELSE 0 END, CASE WHEN parent IS NULL THEN 1 ELSE 0 END,
                             time, event, coalesce(object, ''), coalesce(not_after, 0), coalesce(workload, ''),
                             coalesce(parent, ''), coalesce(session_name, ''), coalesce(account, ''), leaf) AS position,
                count(*) OVER (PARTITION BY key) AS copies,
-               coalesce(min(parent) OVER (PARTITION BY key) <> max(parent) OVER (PARTITION BY key), FALSE)
-               OR coalesce(min(subject) OVER (PARTITION BY key) <> max(subject) OVER (PARTITION BY key), FALSE)
-               OR coalesce(min(workload) OVER (PARTITION BY key) <> max(workload) OVER (PARTITION BY key), FALSE)
-               OR coalesce(min(not_after) OVER (PARTITION BY key) <> max(not_after) OVER (PARTITION BY key), FALSE)
+               in_conflict
+               OR coalesce(min(parent) OVER (PARTITION BY key, in_conflict)
+                           <> max(parent) OVER (PARTITION BY key, in_conflict), FALSE)
+               OR coalesce(min(subject) OVER (PARTITION BY key, in_conflict)
+                           <> max(subject) OVER (PARTITION BY key, in_conflict), FALSE)
+               OR coalesce(min(workload) OVER (PARTITION BY key, in_conflict)
+                           <> max(workload) OVER (PARTITION BY key, in_conflict), FALSE)
+               OR coalesce(min(not_after) OVER (PARTITION BY key, in_conflict)
+                           <> max(not_after) OVER (PARTITION BY key, in_conflict), FALSE)
                    AS disputed
         FROM parts p
         WHERE p.stage = 'issue' AND p.key IS NOT NULL AND p.outcome = 'success'
@@ -28,15 +35,30 @@ ISSUES = """
     WHERE position = 1
 """
 """One issuance of each key: of the copies that several accounts received the one that says most (what the key is bound
-to, then who asked), then the first. Copies that contradict each other make the key ``disputed``."""
+to, then who asked), then the first; one whose record is in conflict only where there is no other. An issuance is
+``disputed`` where its record is in conflict, or sound copies of it contradict each other."""
 
 CONFLICTED_KEYS = """
     CREATE OR REPLACE TABLE conflicted_keys AS
-    SELECT p.key FROM parts p JOIN conflicted c ON c.leaf = p.leaf WHERE p.key IS NOT NULL
+    SELECT p.key FROM parts p WHERE p.in_conflict AND p.key IS NOT NULL
     UNION
     SELECT key FROM issues WHERE disputed
 """
-"""Keys of which a record is in conflict: nothing about them is proved or violated."""
+"""Keys of which any record is in conflict, to show. What rests on a record looks at that record's own conflict."""
+
+DISPUTED_USES = """
+    CREATE OR REPLACE TABLE disputed_uses AS
+    SELECT DISTINCT p.key FROM parts p WHERE p.in_conflict AND p.stage = 'use' AND p.key IS NOT NULL
+"""
+
+SOUND_USES = """
+    CREATE OR REPLACE TABLE sound_uses AS
+    SELECT p.key, min(p.principal) AS principal, min(coalesce(p.created, p.time)) AS since
+    FROM parts p
+    WHERE p.stage = 'use' AND NOT p.in_conflict AND p.key IN (SELECT d.key FROM disputed_uses d)
+    GROUP BY p.key
+"""
+"""Of keys with a disputed use: whom the other uses show them to speak for, and since when."""
 
 USES = """
     CREATE OR REPLACE TABLE uses AS
@@ -58,11 +80,12 @@ USES = """
 
 USE_ORIGINS = """
     CREATE OR REPLACE TABLE use_origins AS
-    SELECT key, origin, count(*) FILTER (WHERE NOT extra) AS uses, min(time) AS first, max(time) AS last,
-           min(leaf) AS leaf
-    FROM parts
-    WHERE stage = 'use' AND key IS NOT NULL AND origin IS NOT NULL
-    GROUP BY key, origin
+    SELECT p.key, coalesce(s.canonical, p.origin) AS origin, count(*) FILTER (WHERE NOT p.extra) AS uses,
+           min(p.time) AS first, max(p.time) AS last, min(p.leaf) AS leaf
+    FROM parts p
+    LEFT JOIN spellings s ON s.origin = p.origin
+    WHERE p.stage = 'use' AND p.key IS NOT NULL AND p.origin IS NOT NULL
+    GROUP BY p.key, coalesce(s.canonical, p.origin)
 """
 
 MADE = """
@@ -78,6 +101,13 @@ MADE = """
     WHERE c.stage = 'issue' AND c.outcome = 'success' AND c.parent IS NULL AND c.key <> u.key
 """
 """What was made or changed with a key: grants, trust, users, and long-lived keys (which are no children of it)."""
+
+ACTIVATIONS = """
+    CREATE OR REPLACE TABLE activations AS
+    SELECT key, time, event, leaf FROM parts
+    WHERE stage = 'change' AND effect = 'key.activate' AND key IS NOT NULL
+"""
+"""Keys that were made active again: a step of theirs, which undoes an end."""
 
 LOG_STARTS = """
     CREATE OR REPLACE TABLE log_starts AS
@@ -159,8 +189,9 @@ KEY_PRINCIPALS = """
     CREATE OR REPLACE TABLE key_principals AS
     SELECT key, subject AS principal, issued_at AS since FROM issues WHERE subject IS NOT NULL
     UNION ALL
-    SELECT u.key, u.principal, coalesce(u.created, u.first_use) AS since FROM uses u
+    SELECT u.key, coalesce(s.principal, u.principal), coalesce(s.since, u.created, u.first_use) AS since FROM uses u
     JOIN unissued x ON x.key = u.key
+    LEFT JOIN sound_uses s ON s.key = u.key
     WHERE x.class <> 'forward access session' AND u.principal IS NOT NULL
 """
 """Whom each key speaks for, and since when at the latest: a key without an issuance existed at its first use."""
@@ -168,9 +199,11 @@ KEY_PRINCIPALS = """
 STEPS = (
     ISSUES,
     CONFLICTED_KEYS,
+    DISPUTED_USES,
+    SOUND_USES,
     USES,
-    USE_ORIGINS,
     MADE,
+    ACTIVATIONS,
     LOG_STARTS,
     CONSOLE_LOGINS,
     SERVICE_ROLES,
@@ -184,5 +217,6 @@ STEPS = (
 
 def build(engine: Engine) -> None:
     """Make the tables that the joins rest on."""
+    spellings.build(engine, USE_ORIGINS)
     for step in STEPS:
         engine.run(step)

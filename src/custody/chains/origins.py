@@ -3,6 +3,7 @@
 import ipaddress
 
 from custody.chains.credentials import PROPAGATION
+from custody.chains.spellings import canonical
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
 
@@ -10,12 +11,14 @@ NETWORK_ORIGINS = "CREATE OR REPLACE TABLE network_origins AS SELECT * FROM join
 
 MACHINE_USES = """
     CREATE OR REPLACE TABLE machine_uses AS
-    SELECT p.key, p.origin, p.time, p.leaf, p.outcome, p.principal, c.workload, c.subject,
+    SELECT p.key, coalesce(s.canonical, p.origin) AS origin, p.time, p.leaf, p.outcome, p.principal, p.in_conflict,
+           c.workload, c.subject,
            coalesce(c.root, c.key) AS root,
            (p.invoked_by IS NOT NULL OR p.origin LIKE '%.amazonaws.com' OR p.origin LIKE '%.amazonaws.com.cn'
             OR p.origin = 'AWS Internal') AS by_service
     FROM parts p
     JOIN credentials c ON c.key = p.key
+    LEFT JOIN spellings s ON s.origin = p.origin
     WHERE p.stage = 'use' AND c.population = 'machine' AND p.origin IS NOT NULL
 """
 
@@ -31,7 +34,7 @@ EXPLAINED = f"""
 
 ORIGIN_USES = """
     CREATE OR REPLACE TABLE origin_uses AS
-    SELECT m.key, m.origin, m.time, m.leaf, m.outcome, m.principal, m.workload, m.subject, m.root,
+    SELECT m.key, m.origin, m.time, m.leaf, m.outcome, m.principal, m.in_conflict, m.workload, m.subject, m.root,
            e.how, e.egress, e.fact_leaf, e.run_leaf, e.address_leaf,
            CASE WHEN m.by_service THEN 'service' WHEN e.leaf IS NOT NULL THEN 'log'
                 WHEN d.origin IS NOT NULL THEN 'contract' ELSE 'nothing' END AS explained_by
@@ -50,6 +53,7 @@ KEY_ORIGINS = """
            count(*) FILTER (WHERE explained_by = 'log') AS by_log,
            count(*) FILTER (WHERE explained_by = 'contract') AS by_contract,
            count(*) FILTER (WHERE explained_by = 'nothing') AS unexplained,
+           count(*) FILTER (WHERE explained_by = 'nothing' AND in_conflict AND outcome <> 'denied') AS doubtful,
            max(how) AS how, max(fact_leaf) AS fact_leaf, max(run_leaf) AS run_leaf, max(address_leaf) AS address_leaf
     FROM origin_uses
     GROUP BY key, workload, subject, origin
@@ -58,7 +62,7 @@ KEY_ORIGINS = """
 LEAVING = """
     CREATE OR REPLACE TABLE leaving AS
     SELECT workload, min(leaf) AS leaf FROM origin_uses
-    WHERE explained_by = 'log' AND egress AND workload IS NOT NULL
+    WHERE explained_by = 'log' AND egress AND workload IS NOT NULL AND NOT in_conflict
     GROUP BY workload
 """
 """Workloads that were seen to leave their network by a way that the log knows."""
@@ -74,13 +78,13 @@ STRANGE_USES = """
         LEFT JOIN network_origins n
           ON n.to_key = u.workload AND n.egress AND u.time >= n.since AND (n.until IS NULL OR u.time <= n.until)
          AND (n.sure OR v.workload IS NOT NULL)
-        WHERE u.explained_by = 'nothing' AND u.outcome <> 'denied'
+        WHERE u.explained_by = 'nothing' AND u.outcome <> 'denied' AND NOT u.in_conflict
     ) ranked
     WHERE position = 1
 """
-"""Calls that were not refused, from origins that nothing explains, each with the way by which its workload left at that
-time as the log tells (``egress``). An elastic address is that way for sure; a network can have older gateways that no
-record shows, so the address of a NAT counts where the workload was seen to use it."""
+"""Calls of sound records that were not refused, from origins that nothing explains, each with the way by which its
+workload left at that time as the log tells (``egress``). An elastic address is that way for sure; a network can have
+older gateways that no record shows, so the address of a NAT counts where the workload was seen to use it."""
 
 ORIGIN_PRINCIPALS = """
     CREATE OR REPLACE TABLE origin_principals AS
@@ -92,14 +96,16 @@ ORIGIN_PRINCIPALS = """
                row_number() OVER (PARTITION BY origin, principal ORDER BY root) AS position,
                row_number() OVER (PARTITION BY origin, principal ORDER BY root DESC) AS backwards
         FROM (
-            SELECT p.origin, p.principal, coalesce(t.root, p.key) AS root, count(*) AS uses, min(p.leaf) AS leaf
+            SELECT coalesce(s.canonical, p.origin) AS origin, p.principal, coalesce(t.root, p.key) AS root,
+                   count(*) AS uses, min(p.leaf) AS leaf
             FROM parts p
             LEFT JOIN tree t ON t.key = p.key
+            LEFT JOIN spellings s ON s.origin = p.origin
             WHERE p.stage = 'use' AND p.invoked_by IS NULL AND p.principal IS NOT NULL AND p.key IS NOT NULL
               AND p.outcome <> 'denied'
-              AND p.origin IN (SELECT s.origin FROM strange_uses s)
-              AND NOT EXISTS (SELECT 1 FROM conflicted_keys k WHERE k.key = p.key)
-            GROUP BY p.origin, p.principal, coalesce(t.root, p.key)
+              AND coalesce(s.canonical, p.origin) IN (SELECT u.origin FROM strange_uses u)
+              AND NOT p.in_conflict AND NOT coalesce(t.disputed, FALSE)
+            GROUP BY coalesce(s.canonical, p.origin), p.principal, coalesce(t.root, p.key)
         ) roots
     ) ranked
     GROUP BY origin, principal
@@ -135,9 +141,10 @@ def _declared(engine: Engine, contract: Contract) -> None:
 
 
 def _within(origin: str, allowed: str) -> bool:
-    if origin == allowed:
+    one, networks = canonical(origin), canonical(allowed)
+    if one == networks:
         return True
     try:
-        return ipaddress.ip_address(origin) in ipaddress.ip_network(allowed, strict=False)
+        return ipaddress.ip_address(one) in ipaddress.ip_network(networks)
     except ValueError:
         return False

@@ -3,7 +3,8 @@
 A record whose identity came with other values is in conflict: all values are joined, and nothing may be proved by
 them. A copy in another wrapping that only lacks fields of a fuller one is a variant: it adds nothing and is left out.
 ``extra`` marks the uses of one key beyond the first of one identity, so that counts are of identities. Which of them is
-first follows from what they say, never from which was read first.
+first follows from what they say, never from which was read first. ``in_conflict`` marks the parts of a record in
+conflict: what is proved or violated rests on the other parts alone.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,12 @@ EXTRA_USES = """
     ) ranked
     WHERE position > 1
 """
-EXTRA = " LEFT JOIN extra_uses x ON x.leaf = p.leaf AND x.key = p.key AND p.stage = 'use'"
-FLAG = "x.leaf IS NOT NULL"
+EXTRA = (
+    " LEFT JOIN extra_uses x ON x.leaf = p.leaf AND x.key = p.key AND p.stage = 'use'"
+    " LEFT JOIN conflicted cf ON cf.leaf = p.leaf"
+)
+FLAGS = "x.leaf IS NOT NULL AS extra, cf.leaf IS NOT NULL AS in_conflict"
+NO_FLAGS = "FALSE AS extra, FALSE AS in_conflict"
 FEWER = " WHERE NOT EXISTS (SELECT 1 FROM variants v WHERE v.leaf = p.leaf)"
 
 
@@ -90,7 +95,7 @@ def reopen(engine: Engine, files: Sequence[Path]) -> None:
     """Make the view ``parts`` over some event files again, to look and not to count; ``variants`` is there already."""
     rows = parquet(files) if files else _nothing()
     fewer = FEWER if engine.number("SELECT count(*) FROM variants") else ""
-    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.*, FALSE AS extra FROM {rows} p{fewer}")
+    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.*, {NO_FLAGS} FROM {rows} p{fewer}")
 
 
 def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) -> None:
@@ -110,10 +115,8 @@ def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) 
     if several:
         engine.run(f"CREATE OR REPLACE TABLE extra_uses AS {EXTRA_USES.format(rows=rows)}")
     fewer = any(record.variants for record in repeated)
-    flag, join = (FLAG, EXTRA) if several else ("FALSE", "")
-    engine.run(
-        f"CREATE OR REPLACE VIEW parts AS SELECT p.*, {flag} AS extra FROM {rows} p{join}{FEWER if fewer else ''}"
-    )
+    flags, join = (FLAGS, EXTRA) if several else (NO_FLAGS, "")
+    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.*, {flags} FROM {rows} p{join}{FEWER if fewer else ''}")
 
 
 def _nothing() -> str:

@@ -10,10 +10,10 @@ from custody.model.keys import names_of
 
 PARENTS = """
     CREATE OR REPLACE TABLE parents AS
-    SELECT from_key AS key, min(to_key) AS parent FROM (
-        SELECT from_key, to_key FROM join_parent_key
+    SELECT from_key AS key, min(to_key) AS parent, bool_or(disputed) AS disputed FROM (
+        SELECT from_key, to_key, FALSE AS disputed FROM join_parent_key
         UNION ALL
-        SELECT from_key, to_key FROM join_shared_event
+        SELECT from_key, to_key, disputed FROM join_shared_event
     ) edges
     GROUP BY from_key
 """
@@ -77,15 +77,19 @@ TREE = """
     )
     SELECT key, root, depth, population, disputed FROM walk
 """
-"""Every key with the top of its delegation tree, and the population that comes down to it. ``disputed`` says that a
-record of it or of a key above it is in conflict. A key in a circle (hostile logs) is reached from no root: absent."""
+"""Every key with the top of its delegation tree, and the population that comes down to it. ``disputed`` says that
+the issuance of it or of a key above it is (of a key without one: a use). A key in a circle (hostile logs)
+is reached from no root: absent."""
 
 NODES = """
     CREATE OR REPLACE TABLE nodes AS
-    SELECT o.key, o.population AS own, c.population AS declared, k.key IS NOT NULL AS disputed
+    SELECT o.key, o.population AS own, c.population AS declared,
+           coalesce(i.disputed, d.key IS NOT NULL) OR coalesce(r.disputed, FALSE) AS disputed
     FROM own_population o
     LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
-    LEFT JOIN conflicted_keys k ON k.key = o.key
+    LEFT JOIN issues i ON i.key = o.key
+    LEFT JOIN disputed_uses d ON d.key = o.key
+    LEFT JOIN parents r ON r.key = o.key
     UNION ALL
     SELECT DISTINCT p.parent, 'unknown', CAST(NULL AS VARCHAR), FALSE
     FROM parents p

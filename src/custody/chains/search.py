@@ -5,6 +5,7 @@ import re
 
 import msgspec
 
+from custody.chains.spellings import canonical
 from custody.engine.duck import Cell, Engine
 from custody.model.keys import KEY_TYPES
 
@@ -39,7 +40,7 @@ def needs_parts(text: str) -> bool:
 def by_table(engine: Engine, text: str) -> Searched:
     """Search the small tables: keys, sessions, principals, workloads, addresses."""
     if _address(text):
-        return _found(engine, "address", "SELECT key, uses FROM origins WHERE origin = ?", text)
+        return _found(engine, "address", "SELECT key, uses FROM origins WHERE origin = ?", canonical(text))
     if CREDENTIAL.fullmatch(text):
         return _found(engine, "credential id", "SELECT key, uses FROM credentials WHERE credential = ?", text)
     if _typed(text):

@@ -64,6 +64,7 @@ COLUMNS = {
     "links": "from_key",
     "links_by_parent": "to_key",
     "ends": "key",
+    "activations": "key",
     "use_origins": "key",
 }
 """The tables that a chain is made of, and the column by which each belongs to a key."""

@@ -70,7 +70,7 @@ def credential(engine: Engine, key: str) -> Credential | None:
 def steps(engine: Engine, found: Credential) -> tuple[Step, ...]:
     """Every step in the order of time and stage: run start, issue, uses, changes of its principal's end, run end."""
     every = [*_issue(found), *_run(found), *_uses(engine, found.key), *_ends(engine, found.key)]
-    order = {"start": 0, "issue": 1, "use": 2, "revoke": 3, "end": 4}
+    order = {"start": 0, "issue": 1, "use": 2, "revoke": 3, "end": 4, "change": 5}
     return tuple(sorted(every, key=lambda step: (step.time, order.get(step.stage, 9), step.leaf.index)))
 
 
@@ -157,8 +157,20 @@ def _use(use: Use) -> Step:
 
 
 def _ends(engine: Engine, key: str) -> list[Step]:
-    rows = engine.rows("SELECT time, event, leaf, effect FROM ends WHERE key = ? ORDER BY time, leaf LIMIT 16", [key])
+    rows = engine.rows(
+        "SELECT time, event, leaf, effect FROM ("
+        "SELECT time, event, leaf, effect, key FROM ends UNION ALL "
+        "SELECT time, event, leaf, 'key.activate', key FROM activations) steps "
+        "WHERE key = ? ORDER BY time, leaf LIMIT 16",
+        [key],
+    )
     return [_end(*row) for row in rows]
+
+
+def _stage(effect: str) -> str:
+    if effect == "key.activate":
+        return "change"
+    return "revoke" if effect.split(".", maxsplit=1)[0] in ("key", "sessions") else "end"
 
 
 def _end(moment: Cell, event: Cell, leaf: Cell, effect: Cell) -> Step:
@@ -166,7 +178,7 @@ def _end(moment: Cell, event: Cell, leaf: Cell, effect: Cell) -> Step:
     assert isinstance(leaf, int)
     rules = {"key": "key_end", "role": "principal_end", "user": "principal_end", "sessions": "session_revocation"}
     return Step(
-        stage="revoke" if str(effect).split(".")[0] in ("key", "sessions") else "end",
+        stage=_stage(str(effect)),
         time=text(moment) or "",
         event=str(event),
         leaf=LeafRef(LOG, leaf),

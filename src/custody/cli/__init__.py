@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from custody import __version__
-from custody.cli.exits import CODES
-from custody.errors import CustodyError
+from custody.cli.exits import CODES, MEANING
+from custody.errors import CustodyError, UsageError
 
 COMMANDS: dict[str, str] = {
     "audit": "Read logs, seal them, join them into chains, judge every chain, and show it.",
@@ -66,22 +67,68 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code (see docs/exit-codes.md)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
     try:
-        result = cli.main(
-            args=list(sys.argv[1:] if arguments is None else arguments), prog_name="custody", standalone_mode=False
-        )
-    except click.exceptions.Abort:
+        _check(given)
+        result = cli.main(args=given, prog_name="custody", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        click.echo(f"custody: {MEANING['interrupted']}", err=True)
         return CODES["interrupted"]
     except click.ClickException as error:
         error.show()
-        return CODES["usage"]
+        return _failed(UsageError(error.format_message()), as_json=as_json)
     except CustodyError as error:
         _explain(error)
-        return error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return _failed(error, as_json=as_json)
+    except (BrokenPipeError, SystemExit):  # click ends the process where the reader of a pipe is gone
+        _let_go()
+        return CODES["done"]
+    except OSError as error:
+        return _refused(error, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _check(given: Sequence[str]) -> None:
+    from custody.cli.options import check_text
+
+    for argument in given:
+        check_text(argument, "the command line")
+    if sys.stdout is None:
+        raise UsageError("the answer has nowhere to go", where="stdout", found="closed")
+
+
+def _failed(error: CustodyError, *, as_json: bool) -> int:
+    """The exit code of an error, after the object that a program waits for."""
+    if as_json and sys.stdout is not None:
+        from custody.cli.output import emit
+
+        names = ("message", "where", "found", "expected", "advice")
+        told = {name: getattr(error, name) for name in names}
+        emit({"error": {**told, "exit_code": error.exit_code}})
+    return error.exit_code
+
+
+def _refused(error: OSError, *, as_json: bool) -> int:
+    """What the operating system refused: a file that the error names, else what was being written."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        _let_go()
+        click.echo(f"custody: stdout, or a file being written: {reason}", err=True)
+        return CODES["usage"]
+    refused = UsageError(reason, where=os.fsdecode(error.filename))
+    _explain(refused)
+    return _failed(refused, as_json=as_json)
+
+
+def _let_go() -> None:
+    """Send what is still held back nowhere: Python would try, and complain, once more at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return
 
 
 def _explain(error: CustodyError) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from custody.errors import UsageError
+
 if TYPE_CHECKING:
     from custody.settings.catalog import Settings
 
@@ -98,7 +100,7 @@ def resolved(flags: dict[str, object]) -> Settings:
     from custody.settings.options import resolve
 
     config = flags.pop("config", None)
-    return resolve(
+    found = resolve(
         flags,
         os.environ,
         Path(str(config)) if config else None,
@@ -106,6 +108,18 @@ def resolved(flags: dict[str, object]) -> Settings:
         cwd=Path.cwd(),
         cores=os.cpu_count() or 1,
     )
+    for name, path in (("store", found.store), ("keys", found.keys)):
+        check_text(str(path), f"the folder of the {name}")
+    return found
+
+
+def check_text(given: str, what: str) -> None:
+    """UsageError for an argument or path whose bytes are not UTF-8: nothing could name it in a log or in JSON."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        found = given.encode("utf-8", "backslashreplace").decode()
+        raise UsageError("not UTF-8", where=what, found=found[:200]) from None
 
 
 def colored(settings: Settings) -> bool:

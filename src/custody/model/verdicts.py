@@ -81,6 +81,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ``text`` is one plain sentence; ``settles`` names the source or field that would settle an unproven
     one; ``until`` is when an open one is due (microseconds); ``leaves`` the exemplars of ``count`` records cited.
     ``severity`` makes an unproven verdict a finding: only where the rule calls the indication worth acting on.
+    ``title`` is the finding's where it is not the rule's.
     """
 
     state: State
@@ -90,6 +91,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     settles: str | None = None
     until: int | None = None
     severity: Severity | None = None
+    title: str | None = None
     count: int = 0
     leaves: tuple[int, ...] = ()
 
@@ -111,13 +113,16 @@ def unproven(text: str, best: Best = Best.NOTHING, *leaves: int, settles: str | 
     )
 
 
-def indicated(text: str, severity: Severity, *leaves: int, settles: str | None = None) -> Verdict:
+def indicated(
+    text: str, severity: Severity, *leaves: int, settles: str | None = None, title: str | None = None
+) -> Verdict:
     """An unproven verdict that the rule explicitly calls worth acting on."""
     return Verdict(
         state=State.UNPROVEN,
         text=text,
         best=Best.INDICATED,
         severity=severity,
+        title=title,
         settles=settles,
         leaves=_lowest(leaves),
         count=len(set(leaves)),

@@ -13,16 +13,16 @@ from pathlib import Path
 import msgspec
 
 from custody import __version__
-from custody.errors import SourceError, UsageError
+from custody.errors import SourceError
 from custody.model.records import Acquisition, Batch
 from custody.model.report import Report, Run
-from custody.pipeline import contracts, intake, refresh
-from custody.pipeline.intake import Task, Unread
+from custody.pipeline import contracts, inputs, intake, refresh
+from custody.pipeline.intake import FileRead, Result, Task, Unread
 from custody.pipeline.workers import Pool
-from custody.readers.discover import discover
 from custody.readers.limits import Limits
 from custody.readers.survey import survey
 from custody.settings.catalog import Settings
+from custody.store.history import Known
 from custody.store.writer import Writer
 
 COMMIT = 65_000
@@ -64,8 +64,12 @@ class _Counts:
         self.started = time.monotonic()
         self.files = self.known = self.records = self.new = self.duplicates = 0
         self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.read: list[FileRead] = []
+        self.finished: list[tuple[Path, Known]] = []
 
-    def run(self, recovered: Sequence[str], notes: Sequence[str], derived: str) -> Run:
+    def run(self, recovered: Sequence[str], derived: str) -> Run:
+        problems, notes = inputs.said(self.read)
         return Run(
             files=self.files,
             known_files=self.known,
@@ -73,24 +77,27 @@ class _Counts:
             new=self.new,
             duplicates=self.duplicates,
             seconds=round(time.monotonic() - self.started, 3),
-            problems=tuple(self.problems),
+            problems=(*self.problems, *problems),
             recovered=tuple(recovered),
-            notes=tuple(notes),
+            notes=(*self.notes, *notes),
             derived=derived,
         )
 
 
-def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Report:
-    """Audit ``paths`` into the store of ``settings``; gives the report about the whole committed store."""
-    if not paths:
-        raise UsageError("nothing to audit", expected="files or folders")
+def audit(settings: Settings, paths: Sequence[Path], observer: Observer, written: Sequence[Path] = ()) -> Report:
+    """Audit ``paths`` into the store of ``settings``; gives the report about the whole committed store.
+
+    ``written`` are files that are written afterwards: they are not read, wherever they lie.
+    """
     contracts.given(settings)
     counts, progress = _Counts(), Progress()
-    pool: Pool[Survey | Task, Surveyed | Batch | Unread] = Pool(_work, settings.jobs)
+    files, counts.problems = inputs.found(settings, paths, written)
+    counts.files = len(files)
+    pool: Pool[Survey | Task, Surveyed | Result] = Pool(_work, settings.jobs)
     try:
         with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
             contract, notes = contracts.in_force(writer, settings, now())
-            files = _files(paths, counts)
+            counts.notes += notes
             tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
             _read(writer, pool, tasks, counts, progress, observer)
             pool.close()  # the chains need the memory that the workers hold
@@ -98,11 +105,10 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer) -> Repo
             observer(progress)
             report, derived = refresh.refresh(writer, settings, contract)
             recovered = writer.recovered
+            counts.notes += inputs.stopped(settings, counts.finished, limits_of(settings))
     finally:
         pool.close()
-    return msgspec.structs.replace(
-        report, checkpoint=refresh.sealed(settings), run=counts.run(recovered, notes, derived)
-    )
+    return msgspec.structs.replace(report, checkpoint=refresh.sealed(settings), run=counts.run(recovered, derived))
 
 
 def now() -> str:
@@ -120,20 +126,9 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(max_record=settings.max_record, max_ratio=settings.max_ratio, max_content=settings.max_content)
 
 
-def _files(paths: Sequence[Path], counts: _Counts) -> list[Path]:
-    found: list[Path] = []
-    for each in discover(paths):
-        if isinstance(each, SourceError):
-            counts.problems.append(str(each))
-        else:
-            found.append(each)
-    counts.files = len(found)
-    return found
-
-
 def _acquire(
     writer: Writer,
-    pool: Pool[Survey | Task, Surveyed | Batch | Unread],
+    pool: Pool[Survey | Task, Surveyed | Result],
     files: Sequence[Path],
     limits: Limits,
     counts: _Counts,
@@ -187,7 +182,10 @@ def _finished(writer: Writer, path: Path, counts: _Counts) -> bool:
         counts.problems.append(f"{path}: cannot be read ({error.strerror})")
         return True
     known = writer.known(digest)
-    return bool(known) and all(each.done for each in known)
+    if not known or not all(each.done for each in known):
+        return False
+    counts.finished += [(path, each) for each in known]
+    return True
 
 
 def _seal(writer: Writer, group: Sequence[Surveyed], limits: Limits) -> list[Task]:
@@ -229,7 +227,7 @@ def _tasks(
 
 def _read(
     writer: Writer,
-    pool: Pool[Survey | Task, Surveyed | Batch | Unread],
+    pool: Pool[Survey | Task, Surveyed | Result],
     tasks: Sequence[Task],
     counts: _Counts,
     progress: Progress,
@@ -241,6 +239,10 @@ def _read(
     for result in pool.run(tasks):
         if isinstance(result, Unread):
             counts.problems.append(f"{result.path}: {result.problem}")
+            continue
+        if isinstance(result, FileRead):
+            if result.skips or not result.records:
+                counts.read.append(result)
             continue
         assert isinstance(result, Batch)
         waiting.append(result)
@@ -262,7 +264,7 @@ def _commit(writer: Writer, batches: Sequence[Batch], counts: _Counts) -> None:
     counts.new += sum(len(batch) for batch in batches) - committed.duplicates
 
 
-def _work(task: Survey | Task) -> Iterator[Surveyed | Batch | Unread]:
+def _work(task: Survey | Task) -> Iterator[Surveyed | Result]:
     """What a worker process does."""
     if isinstance(task, Task):
         yield from intake.read(task)

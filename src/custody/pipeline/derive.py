@@ -41,8 +41,8 @@ def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
     """Build the chains and judge them. A function of what is committed, the contract and this version."""
     rules = load()
     build.build(engine, committed.files, committed.repeated, contract)
-    holes.build(engine, committed.skips, committed.damaged, contract)
     as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
+    holes.build(engine, committed.skips, committed.damaged, contract, as_of)
     judging.prepare(engine, rules, as_of or 0)
     judged = judging.judge_all(engine, rules, contract)
     return _report(engine, committed, contract, judged, as_of, rules)

@@ -83,9 +83,7 @@ def _empty(read: Sequence[FileRead]) -> list[str]:
 
 def _foreign(read: Sequence[FileRead]) -> list[str]:
     """Sound JSON that no source understands is no fault, and must not go unsaid."""
-    places = [
-        (each.name, count, first) for each in read for reason, count, first in each.skips if reason == "unknown"
-    ]
+    places = [(each.name, count, first) for each in read for reason, count, first in each.skips if reason == "unknown"]
     if not places:
         return []
     total = _counted(sum(count for _, count, _ in places), "record")

@@ -8,19 +8,21 @@ import msgspec
 
 from custody.errors import UsageError
 from custody.model.report import LeafRef
+from custody.pipeline import output
 from custody.pipeline.show import LOG, leaves_of
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written, and for which leaf of which log."""
+    """What was written, and for which leaf of which log. ``text`` is the proof where it went into no file."""
 
     leaf: LeafRef
     size: int
     origin: str
     proof: str | None
     entry: str | None
+    text: str | None = None
 
 
 def prove(settings: Settings, query: str, proof: Path | None, entry: Path | None) -> tuple[Proof, bytes]:
@@ -34,9 +36,9 @@ def prove(settings: Settings, query: str, proof: Path | None, entry: Path | None
             )
         data = reader.proof(leaves[0])
         if proof is not None:
-            proof.write_bytes(data)
+            output.write(proof, data)
         if entry is not None:
-            entry.write_bytes(reader.raw_entry(leaves[0]))
+            output.write(entry, reader.raw_entry(leaves[0]))
         return (
             Proof(
                 leaf=LeafRef(LOG, leaves[0]),
@@ -44,6 +46,7 @@ def prove(settings: Settings, query: str, proof: Path | None, entry: Path | None
                 origin=reader.checkpoint().origin,
                 proof=None if proof is None else str(proof),
                 entry=None if entry is None else str(entry),
+                text=data.decode() if proof is None else None,
             ),
             data,
         )

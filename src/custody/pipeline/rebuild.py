@@ -12,6 +12,7 @@ from custody.pipeline.reread import reread
 from custody.settings.catalog import Settings
 from custody.store.history import Closed
 from custody.store.reader import Reader
+from custody.store.storefile import read_store_file
 from custody.store.writer import Writer
 
 
@@ -19,6 +20,7 @@ def rebuild(settings: Settings, observer: Observer) -> Report:
     """Read every sealed record again, make the chains, judge them, and publish the tables."""
     contracts.given(settings)
     progress = Progress(stage="rebuilding")
+    read_store_file(settings.store)  # opening for writing would make one
     with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
         contract, notes = contracts.in_force(writer, settings, now())
         folder = writer.fresh_derived()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from custody.model.report import Chain, Report
+from custody.pipeline import output
 from custody.pipeline.tables import Answers, answers, current_report
 from custody.pipeline.trace import chains_of
 from custody.reports.registry import named
@@ -31,7 +32,8 @@ def render(settings: Settings, form: str) -> bytes:
 
 def write(settings: Settings, form: str, path: Path) -> None:
     """Write the report to a file."""
-    path.write_bytes(render(settings, form))
+    output.check(path)
+    output.write(path, render(settings, form))
 
 
 def weightiest(tables: Answers) -> list[Chain]:

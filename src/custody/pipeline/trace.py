@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from custody.chains import search, stored, trace
+from custody.errors import NotFound
 from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Verdict
+from custody.pipeline.forwarded import Forwarded, forwarded, names_of
 from custody.pipeline.tables import Answers, answers
 from custody.rules import judging
 from custody.settings.catalog import Settings
 from custody.sources.registry import sources
 
 SHOWN = 40
+FINDING = re.compile(r"f-[0-9a-f]{8,64}")
+LEAF = re.compile(r"operations:([0-9]{1,15})")
 SEARCHED_SKIPS = 5000
 """Records with duplicate keys whose bytes are searched, at most."""
 
 
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: one chain, or several hits with their names, or nothing and what was searched."""
+    """What was found: one chain, a forward access session, several hits with their names, or what was searched."""
 
     query: str
     chain: Chain | None
@@ -29,6 +34,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[str, str]
     searched: tuple[str, ...]
     mentions: tuple[LeafRef, ...] = ()
+    forwarded: Forwarded | None = None
 
     def searched_for(self) -> search.Searched:
         """The search alone."""
@@ -36,7 +42,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(settings: Settings, query: str) -> Traced:
-    """Trace ``query``: an access key, session, event id, address, instance, role, resource or user agent."""
+    """Trace ``query``: a key, session, event id, leaf, finding, address, instance, role, resource or user agent."""
     with answers(settings) as open_tables:
         return traced(open_tables, query)
 
@@ -44,13 +50,22 @@ def find(settings: Settings, query: str) -> Traced:
 def traced(tables: Answers, query: str) -> Traced:
     """The same over tables that are open already."""
     found, named = resolve(tables, query), mentions(tables, query)
-    if len(found.hits) == 1:
+    keys = [hit.key for hit in found.hits]
+    alone = next(iter(forwarded(tables, keys)), None) if len(keys) == 1 else None
+    if len(keys) == 1 and alone is None:
         chains = chains_of(tables, [found.hits[0].key])
         if chains:
             chain = msgspec.structs.replace(chains[0], mentions=named)
             return Traced(query=query, chain=chain, hits=found.hits, names={}, searched=found.searched, mentions=named)
-    names = judging.names_of(tables.engine, [hit.key for hit in found.hits])
-    return Traced(query=query, chain=None, hits=found.hits, names=names, searched=found.searched, mentions=named)
+    return Traced(
+        query=query,
+        chain=None,
+        hits=found.hits,
+        names=names_of(tables, keys),
+        searched=found.searched,
+        mentions=named,
+        forwarded=alone,
+    )
 
 
 def mentions(tables: Answers, query: str) -> tuple[LeafRef, ...]:
@@ -65,6 +80,7 @@ def mentions(tables: Answers, query: str) -> tuple[LeafRef, ...]:
 
 def resolve(tables: Answers, query: str) -> search.Searched:
     """The credentials that a query means."""
+    query = _subject(tables, query) if FINDING.fullmatch(query) else query
     found = search.by_table(tables.engine, query)
     if found.hits or not search.needs_parts(query):
         return found
@@ -74,8 +90,18 @@ def resolve(tables: Answers, query: str) -> search.Searched:
     return search.Searched(hits=more.hits, searched=(*found.searched, *more.searched))
 
 
+def _subject(tables: Answers, finding: str) -> str:
+    """What a finding is about; NotFound where the report has no such finding."""
+    for each in tables.report.findings:
+        if each.id == finding:
+            return each.subject
+    raise NotFound("no finding has this id", where=finding, advice="custody findings lists them")
+
+
 def event_leaves(tables: Answers, query: str) -> tuple[int, ...]:
-    """The leaves of a record by its identity in any source."""
+    """The leaves of a record by its identity in any source; a leaf is its own."""
+    if leaf := LEAF.fullmatch(query):
+        return (int(leaf[1]),)
     if not search.EVENT.fullmatch(query):
         return ()
     return tuple(leaf for source in sources() for leaf in tables.reader.find(source.name, query))

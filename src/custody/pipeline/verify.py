@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def _verified(found: Verification, trusted: str, against: Path | None) -> Verifi
         vkey=found.vkey,
         trusted=trusted,
         size=found.size,
-        root=found.root,
+        root=None if found.root is None else base64.b64encode(bytes.fromhex(found.root)).decode(),
         records=found.records,
         exempt=found.exempt,
         damage=tuple((problem.path, problem.text) for problem in found.damage),

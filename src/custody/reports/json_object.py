@@ -9,6 +9,9 @@ from custody.model.report import Chain, Report
 from custody.reports.format import ReportFormat
 from custody.reports.safe import INVISIBLE
 
+OPERATIONS = "operations"
+"""The log that findings cite."""
+
 
 def render(report: Report, chains: Sequence[Chain]) -> bytes:  # noqa: ARG001  # every format takes the chains
     """UTF-8, two spaces deep, fields in their documented order, names within a count sorted, a newline at the end.
@@ -16,9 +19,17 @@ def render(report: Report, chains: Sequence[Chain]) -> bytes:  # noqa: ARG001  #
     The values are exact. Characters that are not visibly themselves stand as JSON escapes, so that the text can be
     looked at in a terminal.
     """
-    built = msgspec.to_builtins(report, order="deterministic")
+    built = cited(report)
     text = json.dumps(built, indent=2, ensure_ascii=False)
     return ("".join(map(_shown, text)) + "\n").encode()
+
+
+def cited(value: object) -> object:
+    """A report, or an object with findings, as plain values in which each leaf of a finding says of which log it is."""
+    built = msgspec.to_builtins(value, order="deterministic")
+    for found in built["findings"]:
+        found["leaves"] = [{"log": OPERATIONS, "index": leaf} for leaf in found["leaves"]]
+    return built
 
 
 def _shown(character: str) -> str:

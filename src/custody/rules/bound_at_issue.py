@@ -4,7 +4,7 @@ import msgspec
 
 from custody.model.contracts import Contract
 from custody.model.events import Asserter, Granularity
-from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
+from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven, violated
 from custody.rules.rule import Rule
 
 FINENESS = [each.value for each in Granularity]
@@ -18,28 +18,23 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     granularity: str | None
     bound_by: str | None
     session_name: str | None
-    conflicted: bool
+    issue_disputed: bool
     identity_class: str | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
-    """Proved where the issuer itself names the workload, as finely as the contract asks."""
+    """Proved where the issuer itself names the workload; violated where more coarsely than the contract asks."""
     if row.issue_leaf is None:
         return unproven("no issuance is recorded", settles="the log of the issuing account")
-    if row.conflicted:
-        return unproven("a record of this key is in conflict", Best.NOTHING, row.issue_leaf)
+    if row.issue_disputed:
+        return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     if row.workload is None or row.granularity is None or row.bound_by != Asserter.ISSUER:
         claim = f"session name {row.session_name!r} is the client's word" if row.session_name else "nothing names one"
         best = Best.CLAIMED if row.session_name else Best.NOTHING
         return unproven(claim, best, row.issue_leaf, settles="a source identity or tag that the issuer asserts")
     wanted = _wanted(row, contract)
     if wanted is not None and FINENESS.index(row.granularity) < FINENESS.index(wanted):
-        return unproven(
-            f"bound to {_bound(row)}, the contract asks for {wanted}",
-            Best.INDICATED,
-            row.issue_leaf,
-            settles="an issuer that binds as finely as the contract asks",
-        )
+        return violated(f"bound to {_bound(row)}, the contract asks for {wanted}", Basis.OBSERVED, row.issue_leaf)
     return proved(f"bound to {_bound(row)}", Basis.OBSERVED, row.issue_leaf)
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from custody.model.contracts import Contract
-from custody.model.verdicts import Basis, Severity, Verdict, violated
+from custody.model.verdicts import Basis, Severity, Verdict, indicated, violated
 from custody.rules.rule import Rule
 
 FACTS = """
@@ -23,9 +23,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
-    """Every hole is a finding."""
-    leaves = () if row.leaf is None else (row.leaf,)
-    return violated(row.problem, Basis.OBSERVED, *leaves, count=row.total)
+    """Every hole is a finding. A silence is held against what was declared, and no record shows it: indicated."""
+    if row.leaf is None:
+        return indicated(row.problem, Severity.MEDIUM)
+    return violated(row.problem, Basis.OBSERVED, row.leaf, count=row.total)
 
 
 RULE = Rule(

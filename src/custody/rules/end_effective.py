@@ -2,10 +2,13 @@
 
 import msgspec
 
+from custody.chains.credentials import PROPAGATION
 from custody.chains.effects import said
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven, violated
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+
+SECOND = 1_000_000
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -19,27 +22,46 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     end_disputed: bool
     late_uses: int
     late_leaves: list[int] | None
-    conflicted: bool
+    late_disputed: int
+    last_success: int | None
+    end_time: int | None
+    issue_disputed: bool
+    use_disputed: bool
     as_of: int
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Issuer-enforced at best: nothing here knows that a silent log is complete."""
-    cited = tuple(leaf for leaf in (row.issue_leaf, row.end_leaf) if leaf is not None)
-    if row.conflicted:
-        return unproven("a record of this key is in conflict", Best.NOTHING, *cited)
+    issued = None if row.issue_disputed else row.issue_leaf
+    cited = tuple(leaf for leaf in (issued, row.end_leaf) if leaf is not None)
     if row.late_uses:
         text = f"{_calls(row.late_uses)} after the end"
         return violated(text, Basis.OBSERVED, *(row.late_leaves or []), *cited, count=row.late_uses + len(cited))
+    if row.late_disputed:
+        text = f"{_calls(row.late_disputed)} after the end, told by records in conflict alone"
+        return unproven(text, Best.INDICATED, *cited)
+    if row.issue_disputed or row.use_disputed:
+        what = "the issuing record" if row.issue_disputed else "a record of a use"
+        return unproven(f"{what} is in conflict", Best.NOTHING, *cited)
     if row.end_leaf is not None and row.end_until is None:
-        return proved(f"{said(row.end_effect)}, and no later success was seen", Basis.ISSUER_ENFORCED, *cited)
+        text = f"{said(row.end_effect)}, and {_later(row.last_success, row.end_time)}"
+        return proved(text, Basis.ISSUER_ENFORCED, *cited)
     if row.not_after is not None and row.not_after < row.as_of:
-        return proved("expired, and no later success was seen", Basis.ISSUER_ENFORCED, *cited)
+        return proved(f"expired, and {_later(row.last_success, row.not_after)}", Basis.ISSUER_ENFORCED, *cited)
     if row.end_disputed:
         return unproven("a record that would end it is in conflict", Best.NOTHING, *cited)
     if row.issue_leaf is None:
         return unproven("no issuance is recorded, so no end is known", settles="the log of the issuing account")
     return open_until("alive", row.not_after, *cited)
+
+
+def _later(last: int | None, end: int | None) -> str:
+    """What was seen of successes after the end, of those that are no violation."""
+    if last is None or end is None or last <= end:
+        return "no later success was seen"
+    if last - end <= PROPAGATION:
+        return f"the last success came {(last - end) // SECOND} s after, within propagation"
+    return "what succeeded later was a service's call on its behalf, or needs no right"
 
 
 def _calls(number: int) -> str:
@@ -58,4 +80,5 @@ RULE = Rule(
     row=Row,
     judge=judge,
     populations=MACHINES_AND_UNKNOWN,
+    covered_by="used-after-end",
 )

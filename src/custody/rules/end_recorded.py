@@ -17,15 +17,15 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     end_leaf: int | None
     end_until: int | None
     end_disputed: bool
-    conflicted: bool
+    issue_disputed: bool
     as_of: int
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Issuer-enforced where a record ends it or its expiry has passed: the end itself is not observed; else open."""
     cited = () if row.issue_leaf is None else (row.issue_leaf,)
-    if row.conflicted:
-        return unproven("a record of this key is in conflict", Best.NOTHING, *cited)
+    if row.issue_disputed:
+        return unproven("the issuing record is in conflict", Best.NOTHING, *cited)
     if row.end_leaf is not None and row.end_until is None:
         return proved(said(row.end_effect), Basis.ISSUER_ENFORCED, *cited, row.end_leaf)
     if row.not_after is not None and row.not_after < row.as_of:

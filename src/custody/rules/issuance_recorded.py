@@ -11,7 +11,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     """The facts that this rule looks at."""
 
     issue_leaf: int | None
-    conflicted: bool
+    issue_disputed: bool
     unissued_class: str | None
     unissued_evidence: str | None
     first_use_leaf: int | None
@@ -21,13 +21,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Proved by the issuing record; an unexplained key is worth acting on, though no record can be its proof."""
     if row.issue_leaf is not None:
-        if row.conflicted:
-            return unproven("a record of this key is in conflict", Best.NOTHING, row.issue_leaf)
+        if row.issue_disputed:
+            return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
         return proved("issued by a recorded call", Basis.OBSERVED, row.issue_leaf)
     leaves = () if row.first_use_leaf is None else (row.first_use_leaf,)
     if row.unissued_class == "unexplained":
         return indicated(
-            f"used {row.uses} times, and {row.unissued_evidence}",
+            f"used {'once' if row.uses == 1 else f'{row.uses} times'}, and {row.unissued_evidence}",
             Severity.MEDIUM,
             *leaves,
             settles="the log of the account, region or service that issued it",

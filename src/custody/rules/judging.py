@@ -112,8 +112,16 @@ def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> J
         judged.complete = judged.machines - len(incomplete)
         wanting = {subject for key, subject in machines.items() if key in incomplete}
         judged.complete_identities = judged.identities - len(wanting)
+    judged.findings = _uncovered(judged.findings, rules)
     judged.findings.sort(key=_weight)
     return judged
+
+
+def _uncovered(findings: list[Finding], rules: Sequence[AnyRule]) -> list[Finding]:
+    """One finding for one fact: those for which a violation by another rule on the same subject stands are left out."""
+    covers = {rule.id: rule.covered_by for rule in rules}
+    violations = {(each.rule, each.subject) for each in findings if each.state is State.VIOLATED}
+    return [each for each in findings if (covers[each.rule], each.subject) not in violations]
 
 
 def _weight(found: Finding) -> tuple[int, int, str, str]:
@@ -222,7 +230,7 @@ def finding(rule: AnyRule, verdict: Verdict, subject: str, credential: str | Non
         id=stable_id("f", rule.id, subject),
         rule=rule.id,
         severity=severity,
-        title=rule.title,
+        title=verdict.title or rule.title,
         subject=subject,
         credential=credential,
         who=who,
@@ -267,7 +275,7 @@ CREDENTIAL_COLUMNS = frozenset(
     "granularity bound_by not_after account region tags source_identity uses successes denied first_use last_use "
     "last_success first_use_leaf session created end_time end_effect end_leaf end_until end_disputed run_started "
     "run_start_leaf run_start_event run_ended run_end_leaf run_end_event late_uses late_first late_last late_leaves "
-    "lineage lineage_first lineage_first_leaf lineage_position lineage_size children conflicted chain_disputed issued "
-    "who as_of".split()
+    "late_disputed run_late_uses run_late_leaves lineage lineage_first lineage_first_leaf lineage_position "
+    "lineage_size children conflicted chain_disputed issue_disputed use_disputed issued who as_of".split()
 )
 """The columns of the ``judged`` view; a test holds this list against it."""

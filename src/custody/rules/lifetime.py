@@ -40,15 +40,18 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     not_after: int | None
     method: str | None
     identity_class: str | None
-    conflicted: bool
+    end_time: int | None
+    end_leaf: int | None
+    end_until: int | None
+    issue_disputed: bool
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
     """Compare the life that the issuer gave with the contract's ttl, else with the service's maximum."""
     if row.issue_leaf is None or row.issued_at is None:
         return unproven("no issuance is recorded", settles="the log of the issuing account")
-    if row.conflicted:
-        return unproven("a record of this key is in conflict", Best.NOTHING, row.issue_leaf)
+    if row.issue_disputed:
+        return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     allowed = next((each.ttl for each in contract.classes if each.name == row.identity_class), None)
     if row.not_after is None:
         return _endless(row, allowed)
@@ -69,9 +72,19 @@ def _endless(row: Row, allowed: int | None) -> Verdict:
     cited = () if row.issue_leaf is None else (row.issue_leaf,)
     if row.method != "CreateAccessKey":
         return unproven("the issuing record gives no expiry", Best.NOTHING, *cited, settles="the issuer's own log")
+    if allowed is not None and row.end_time is not None and row.end_leaf is not None and row.end_until is None:
+        return _ended(row.end_time - (row.issued_at or 0), allowed, *cited, row.end_leaf)
     if allowed is not None:
         return violated(f"never expires; the contract allows {duration(allowed)}", Basis.OBSERVED, *cited)
     return not_applicable("long-lived by kind, and no contract sets a limit")
+
+
+def _ended(life: int, allowed: int, *cited: int) -> Verdict:
+    """A key without an expiry lived until it was ended."""
+    text = f"ended after {duration(life)}; the contract allows {duration(allowed)}"
+    if life > allowed + TOLERANCE:
+        return violated(text, Basis.OBSERVED, *cited)
+    return proved(text, Basis.ISSUER_ENFORCED, *cited)
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from custody.chains.credentials import SHUTDOWN
 from custody.model.contracts import Contract
 from custody.model.verdicts import (
     Basis,
@@ -15,8 +16,7 @@ from custody.model.verdicts import (
 )
 from custody.rules.rule import Rule
 
-GRACE = 300_000_000
-"""An instance shuts down for minutes after TerminateInstances, and its platform may renew its key meanwhile (µs)."""
+GRACE = SHUTDOWN
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -31,13 +31,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     run_ended: int | None
     run_end_leaf: int | None
     identity_class: str | None
-    conflicted: bool
+    issue_disputed: bool
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
     """Violated by an issue after the end of the run, or past the class limit; platform renewal is normal."""
-    if row.conflicted:
-        return unproven("a record of this key is in conflict")
+    if row.issue_disputed:
+        return unproven("the issuing record is in conflict")
     if row.issue_leaf is None or row.issued_at is None or row.lineage is None:
         return not_applicable("not part of a lineage that the log can show")
     if row.run_ended is not None and row.run_end_leaf is not None and row.issued_at > row.run_ended + GRACE:

@@ -13,15 +13,15 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     issue_leaf: int | None
     requester: str | None
     issuing_service: str | None
-    conflicted: bool
+    issue_disputed: bool
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Proved where the issuing record names the caller, as the issuer authenticated it."""
     if row.issue_leaf is None:
         return unproven("no issuance is recorded", settles="the log of the issuing account")
-    if row.conflicted:
-        return unproven("a record of this key is in conflict", Best.NOTHING, row.issue_leaf)
+    if row.issue_disputed:
+        return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     asked = row.requester or row.issuing_service
     if asked is None:
         return unproven("the issuing record names no caller", Best.NOTHING, row.issue_leaf)

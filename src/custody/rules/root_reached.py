@@ -25,7 +25,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
     issue_leaf: int | None
     depth: int | None
-    conflicted: bool
+    issue_disputed: bool
     chain_disputed: bool
     root_population: str | None
     root_granularity: str | None
@@ -41,7 +41,7 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     """Proved at an attested workload or a web identity that the issuer verified, or at a person's own key."""
     if row.issue_leaf is None or row.depth is None:
         return unproven("no issuance is recorded: the chain starts nowhere", settles="the log of the issuing account")
-    if row.conflicted or row.chain_disputed:
+    if row.issue_disputed or row.chain_disputed:
         return unproven("a record of the chain is in conflict", Best.NOTHING, row.issue_leaf)
     top = row.root_use_leaf if row.root_leaf is None else row.root_leaf
     cited = (row.issue_leaf,) if top is None else (row.issue_leaf, top)

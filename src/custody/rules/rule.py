@@ -27,7 +27,8 @@ class Rule(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     ``facts`` alone gives the rows, and the first three fields of ``row`` are ``subject``, ``who`` and ``key``.
     ``judge`` gives the verdict, None where there is nothing to say. ``severity`` is that of a violation; ``why`` is
     one sentence, ``action`` what to do, ``fix`` the cheapest change that settles unproven answers; ``controls`` are
-    ids of the catalogues in docs/controls.md.
+    ids of the catalogues in docs/controls.md. ``covered_by`` is the rule whose violation on the same key tells the same
+    fact: there, this rule's verdict stands and its finding is left out.
     """
 
     id: str
@@ -42,3 +43,4 @@ class Rule(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     judge: Callable[[Row, Contract], Verdict | None]
     facts: str | None = None
     populations: tuple[Population, ...] = MACHINES
+    covered_by: str | None = None

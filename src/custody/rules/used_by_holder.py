@@ -27,7 +27,8 @@ FACTS = """
     WITH per_key AS (
         SELECT key, CAST(sum(uses) AS BIGINT) AS seen, CAST(sum(by_service) AS BIGINT) AS by_service,
                CAST(sum(by_log) AS BIGINT) AS by_log, CAST(sum(by_contract) AS BIGINT) AS by_contract,
-               CAST(sum(unexplained) AS BIGINT) AS unexplained, max(CASE WHEN by_log > 0 THEN how END) AS how,
+               CAST(sum(unexplained) AS BIGINT) AS unexplained,
+               CAST(sum(doubtful) AS BIGINT) AS doubtful, max(CASE WHEN by_log > 0 THEN how END) AS how,
                max(fact_leaf) AS fact_leaf, max(run_leaf) AS run_leaf, max(address_leaf) AS address_leaf
         FROM key_origins GROUP BY key
     ), covered AS (
@@ -67,17 +68,21 @@ FACTS = """
                  AND b.issued_at <= coalesce(a.not_after, b.issued_at)
                  AND a.issued_at <= coalesce(b.not_after, a.issued_at)
             JOIN key_origins kb ON kb.key = b.key AND kb.origin <> s.origin AND kb.by_service < kb.uses
-            WHERE a.workload IS NOT NULL AND a.granularity IN ('instance', 'node', 'pod', 'process', 'run')
+            WHERE a.workload IS NOT NULL AND NOT a.chain_disputed AND NOT b.chain_disputed
+              AND a.granularity IN ('instance', 'node', 'pod', 'process', 'run')
               AND NOT EXISTS (SELECT 1 FROM key_origins x WHERE x.key = b.key AND x.origin = s.origin)
         ) ranked WHERE place = 1
     )
-    SELECT p.key, p.seen, p.by_service, p.by_log, p.by_contract, p.unexplained, p.how, p.fact_leaf, p.run_leaf,
-           p.address_leaf, s.origin AS strange_origin, s.other AS strange_other, s.other_leaf AS strange_other_leaf,
+    SELECT p.key, p.seen, p.by_service, p.by_log, p.by_contract, p.unexplained, p.doubtful, p.how,
+           p.fact_leaf, p.run_leaf, p.address_leaf,
+           s.origin AS strange_origin, s.other AS strange_other, s.other_leaf AS strange_other_leaf,
            s.leaves AS strange_leaves, s.calls AS strange_calls, b.sibling, b.sibling_origin, b.sibling_leaf,
+           b.sibling < b.key AND t.key IS NOT NULL AS sibling_tells,
            s.egress, s.egress_how, s.egress_leaf, s.egress_address_leaf, s.egress_run_leaf, s.egress_seen_leaf
     FROM per_key p
     LEFT JOIN strange s ON s.key = p.key
     LEFT JOIN siblings b ON b.key = p.key
+    LEFT JOIN siblings t ON t.key = b.sibling
 """
 
 SETTLES = "the addresses of the workload: its network's log or the contract's origins"
@@ -86,9 +91,12 @@ SETTLES = "the addresses of the workload: its network's log or the contract's or
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """The facts that this rule looks at."""
 
+    key: str
     issue_leaf: int | None
     uses: int
-    conflicted: bool
+    chain_disputed: bool
+    issue_disputed: bool
+    use_disputed: bool
     workload: str | None
     granularity: str | None
     bound_by: str | None
@@ -97,6 +105,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     by_log: int | None
     by_contract: int | None
     unexplained: int | None
+    doubtful: int | None
     how: str | None
     fact_leaf: int | None
     run_leaf: int | None
@@ -109,6 +118,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     sibling: str | None
     sibling_origin: str | None
     sibling_leaf: int | None
+    sibling_tells: bool | None
     egress: str | None
     egress_how: str | None
     egress_leaf: int | None
@@ -123,19 +133,23 @@ def judge(row: Row, contract: Contract) -> Verdict:
     """Explained throughout: proved. Explained elsewhere and strange here: violated. Strange alone: unproven."""
     if not row.uses:
         return not_applicable("no use was seen")
-    if row.conflicted:
-        return unproven("a record of this key is in conflict")
     if not row.seen:
         return unproven("the uses carry no origin", settles="a source that records origins")
     if row.unexplained:
         return _strange(row, contract)
+    if row.issue_disputed or row.use_disputed:
+        return _doubt(row)
     return _explained(row)
+
+
+def _doubt(row: Row) -> Verdict:
+    return unproven(f"{'the issuing record' if row.issue_disputed else 'a record of a use'} is in conflict")
 
 
 def _explained(row: Row) -> Verdict:
     if row.by_contract:
         return unproven(
-            f"{row.by_contract} calls from origins that only the contract explains",
+            f"{_calls(row.by_contract)} from origins that only the contract explains",
             Best.CLAIMED,
             settles="a log that gives these addresses to the workload",
         )
@@ -153,7 +167,12 @@ def _explained(row: Row) -> Verdict:
 
 
 def _strange(row: Row, contract: Contract) -> Verdict:
+    if row.issue_disputed or row.chain_disputed:
+        return unproven("a record of the chain is in conflict")
     if row.strange_origin is None:
+        if row.doubtful:
+            text = "calls from elsewhere are told by records in conflict alone"
+            return unproven(text, Best.INDICATED, settles=SETTLES)
         return unproven("calls from elsewhere were all refused", settles=SETTLES)
     cited = [*(row.strange_leaves or []), *_facts(row.strange_other_leaf)]
     elsewhere = _explained_elsewhere(row, contract)
@@ -163,31 +182,51 @@ def _strange(row: Row, contract: Contract) -> Verdict:
         )
         count = len({*cited, *facts}) + (row.strange_calls or 0) - len(row.strange_leaves or [])
         text = (
-            f"{row.strange_calls} calls from {row.strange_origin}, where a key of "
+            f"{_calls(row.strange_calls or 0)} from {row.strange_origin}, where a key of "
             f"{_short(row.strange_other)} works; {elsewhere}"
         )
         return violated(text, Basis.OBSERVED, *cited, *facts, count=count)
     if row.sibling is not None:
+        return _siblings(row, row.sibling, cited)
+    declared = _declared(row, contract)
+    if declared and row.strange_other is None:
+        text = f"{_calls(row.strange_calls or 0)} from {row.strange_origin}, outside the contract's origins: "
         return indicated(
-            f"this key was used from {row.strange_origin}, its sibling {_tail(row.sibling)} from {row.sibling_origin}",
+            text + ", ".join(declared[:3]),
             Severity.MEDIUM,
             *cited,
-            *_facts(row.sibling_leaf),
-            settles=SETTLES,
+            settles="who works there: another principal's key, or the workload's own address in a log",
+            title="used outside its declared origins",
         )
     return unproven(f"nothing says whether {row.strange_origin} is the workload's", settles=SETTLES)
+
+
+def _siblings(row: Row, sibling: str, cited: list[int]) -> Verdict:
+    """One finding for a pair: on the key that nothing explains; where that is so of both, on the first by name."""
+    text = (
+        f"{_tail(row.key)} was used from {row.strange_origin}, its sibling {_tail(sibling)} from {row.sibling_origin}"
+    )
+    leaves = [*cited, *_facts(row.sibling_leaf)]
+    if row.sibling_tells:
+        return unproven(text, Best.INDICATED, *leaves, settles=SETTLES)
+    return indicated(text, Severity.MEDIUM, *leaves, settles=SETTLES, title="siblings used from different places")
 
 
 def _explained_elsewhere(row: Row, contract: Contract) -> str | None:
     """The sentence that says where the workload really calls from, None where nothing explains it."""
     if row.egress is not None:
         return f"the workload's own address is {row.egress} ({row.egress_how})"
-    declared = contract.origins_of(row.workload, row.subject) or _of_class(row, contract)
-    return f"the contract gives the workload {', '.join(declared[:3])}" if declared else None
+    declared = _declared(row, contract)
+    return f"the workload's own origins are {', '.join(declared[:3])}, says the contract" if declared else None
 
 
-def _of_class(row: Row, contract: Contract) -> tuple[str, ...]:
-    return next((each.origins for each in contract.classes if each.name == row.identity_class), ())
+def _declared(row: Row, contract: Contract) -> tuple[str, ...]:
+    of_class = next((each.origins for each in contract.classes if each.name == row.identity_class), ())
+    return contract.origins_of(row.workload, row.subject) or of_class
+
+
+def _calls(number: int) -> str:
+    return "1 call" if number == 1 else f"{number} calls"
 
 
 def _facts(*leaves: int | None) -> list[int]:

@@ -10,7 +10,8 @@ JOIN = Join(
     asserter="issuer",
     pitfalls="eventIDs differ; records of services carry a sharedEventID too, mostly without a second copy",
     sql="""
-        SELECT i.key AS from_key, min(c.key) AS to_key, min(i.leaf) AS leaf
+        SELECT i.key AS from_key, min(c.key) AS to_key, min(i.leaf) AS leaf,
+               bool_or(c.in_conflict) AS disputed
         FROM issues i
         JOIN parts c ON c.shared_id = i.shared_id AND c.source = i.source AND c.action = i.action
                     AND c.stage = 'use' AND c.event <> i.event AND c.key <> i.key

@@ -8,20 +8,24 @@ import click
 
 from custody.cli import options
 from custody.cli.exits import CODES
+from custody.errors import UsageError
 from custody.model.report import Report, Run
 from custody.settings.catalog import Settings
+
+SHOWN = 20
+"""Problems and notes that are written out, at most."""
 
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
 @click.command("audit")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False))
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report as one HTML file.")
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 5 on a finding this severe or more.")
 @options.settings
 @options.as_json
 def COMMAND(  # noqa: N802  # the name under which the command is looked up
-    paths: tuple[Path, ...], html: Path | None, fail_on: str | None, settings: Settings, as_json: bool
+    paths: tuple[str, ...], html: Path | None, fail_on: str | None, settings: Settings, as_json: bool
 ) -> int:
     """Read logs, seal them, join them into chains, judge every chain, and show it.
 
@@ -31,21 +35,28 @@ def COMMAND(  # noqa: N802  # the name under which the command is looked up
     from custody.cli.output import emit, style
     from custody.cli.progress import watching
     from custody.pipeline.audit import audit
+    from custody.pipeline.output import check
+    from custody.reports.json_object import cited
 
+    if "" in paths:
+        raise UsageError("an empty path", where="PATH", expected="a file or folder")
+    written = () if html is None else (html,)
+    for path in written:
+        check(path)
     with watching() as observer:
-        report = audit(settings, paths, observer)
+        report = audit(settings, [Path(path) for path in paths], observer, written)
     if html is not None:
         from custody.pipeline.report import write
 
         write(settings, "html", html)
     if as_json:
-        emit(report)
+        emit(cited(report))
     else:
         from custody.reports.terminal.page import page
 
         _done(report)
         click.echo(page(report, style(settings)), nl=False)
-        _problems(report)
+    _problems(report)
     return outcome(report, fail_on)
 
 
@@ -77,10 +88,8 @@ def _problems(report: Report) -> None:
     run = report.run or Run()
     for text in run.recovered:
         click.echo(f"recovered: {plain(text)}", err=True)
-    for text in run.notes:
-        click.echo(f"note: {plain(text)}", err=True)
-    problems = run.problems
-    for text in problems[:20]:
-        click.echo(f"not read: {plain(text)}", err=True)
-    if len(problems) > 20:
-        click.echo(f"not read: and {len(problems) - 20} more; --json lists all", err=True)
+    for label, texts in (("note", run.notes), ("problem", run.problems)):
+        for text in texts[:SHOWN]:
+            click.echo(f"{label}: {plain(text)}", err=True)
+        if len(texts) > SHOWN:
+            click.echo(f"{label}: and {len(texts) - SHOWN} more; --json lists all", err=True)

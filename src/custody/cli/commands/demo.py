@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from custody.cli.options import resolved
+from custody.cli import options
 
 
 @click.command("demo")
@@ -19,13 +19,15 @@ from custody.cli.options import resolved
     show_default=True,
     help="Where logs, store, keys and report go.",
 )
-def COMMAND(folder: Path) -> int:  # noqa: N802
+@options.as_json
+def COMMAND(folder: Path, as_json: bool) -> int:  # noqa: N802
     """Generate sample logs, audit them, print the page and write the HTML report, all under one folder."""
-    from custody.cli.output import style
+    from custody.cli.output import emit, style
     from custody.cli.progress import watching
     from custody.pipeline.audit import audit
     from custody.pipeline.report import write
     from custody.pipeline.sample import write_sample
+    from custody.reports.json_object import cited
     from custody.reports.terminal.page import page
     from custody.reports.words import short_key
 
@@ -37,11 +39,14 @@ def COMMAND(folder: Path) -> int:  # noqa: N802
         "keys": str(folder / "keys"),
         "contract": str(folder / "logs" / "contract.yaml"),
     }
-    settings = resolved(flags)
+    settings = options.resolved(flags)
     with watching() as observer:
         report = audit(settings, [logs], observer)
-    click.echo(page(report, style(settings)), nl=False)
     write(settings, "html", folder / "report.html")
+    if as_json:
+        emit(cited(report))
+        return 0
+    click.echo(page(report, style(settings)), nl=False)
     click.echo(f"\nreport   {folder / 'report.html'}")
     key = next((short_key(found.subject) for found in report.findings if found.credential), None)
     asked = [f"trace {key}", f"contain {key}"] if key else []

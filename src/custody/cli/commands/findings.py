@@ -26,6 +26,7 @@ def COMMAND(  # noqa: N802
     from custody.cli.output import emit, style
     from custody.model.verdicts import SEVERITY_ORDER
     from custody.pipeline.report import stored
+    from custody.reports.json_object import cited
 
     if rule is not None:
         _known(rule)
@@ -37,7 +38,7 @@ def COMMAND(  # noqa: N802
         if SEVERITY_ORDER[each.severity] >= least and (rule is None or each.rule == rule)
     )
     if as_json:
-        emit({"as_of": found.as_of, "findings": chosen})
+        emit(cited({"as_of": found.as_of, "findings": chosen}))
     else:
         from custody.reports.terminal.findings import findings
 

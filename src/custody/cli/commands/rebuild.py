@@ -20,11 +20,12 @@ def COMMAND(settings: Settings, as_json: bool) -> None:  # noqa: N802
     from custody.cli.output import emit, style
     from custody.cli.progress import watching
     from custody.pipeline.rebuild import rebuild
+    from custody.reports.json_object import cited
 
     with watching() as observer:
         report = rebuild(settings, observer)
     if as_json:
-        emit(report)
+        emit(cited(report))
         return
     from custody.reports.terminal.page import page
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def COMMAND(key: str, settings: Settings, as_json: bool) -> int:  # noqa: N802
     """Show the chain of the credential that KEY means.
 
-    KEY is an access key, session ARN, event id, address, instance, role, resource, user agent or credential id.
+    KEY is an access key, session ARN, event id, leaf (operations:1204), address, instance, role, resource, user agent,
+    credential id, or the id of a finding.
     Where it means several, they are listed, most used first.
     """
     from custody.cli.output import emit, style
@@ -35,6 +36,10 @@ def COMMAND(key: str, settings: Settings, as_json: bool) -> int:  # noqa: N802
 
         if found.chain is not None:
             click.echo(chain(found.chain, style(settings)), nl=False)
+        elif found.forwarded is not None:
+            from custody.cli.forwarded import described
+
+            click.echo(described(found.forwarded, style(settings)))
         elif found.hits:
             click.echo(hits(found.searched_for(), found.names, style(settings)), nl=False)
         else:

@@ -88,6 +88,17 @@ def ended_instance(journal: Journal, mara: Caller, instance: Instance, sessions:
             severity=Severity.HIGH,
         )
     )
+    before = max((session for session in sessions if session.created <= end), key=lambda session: session.created)
+    journal.stories.append(
+        Story(
+            name="used after its run",
+            text=f"a key that was issued to {instance.id} before it was terminated goes on being used",
+            keys=(before.key,),
+            rule=AFTER_END,
+            state=State.UNPROVEN,
+            severity=Severity.MEDIUM,
+        )
+    )
 
 
 def deleted_role(journal: Journal, mara: Caller) -> None:

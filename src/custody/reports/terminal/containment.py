@@ -15,11 +15,12 @@ def containment(found: Containment, style: Style = PLAIN) -> str:
     found = cleaned(found)
     asked = [member for member in found.members if member.depth == 0]
     below = [member for member in found.members if member.depth > 0]
+    told: set[str] = set()
     lines = [
         *_alive(found, style),
         *_descendants(below, found.cut_off, style),
         *_made(found.made, style),
-        *(line for member in (*asked, *below) if member.alive for line in _ways(member, style)),
+        *(line for member in (*asked, *below) if member.alive for line in _ways(member, told, style)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -65,7 +66,8 @@ def _one(made: Made) -> list[str]:
     return [*listed(facts, ROOM, "  "), *(f"  {line}" for line in wrapped(short_key(made.what), ROOM - 2))]
 
 
-def _ways(member: Member, style: Style) -> list[str]:
+def _ways(member: Member, told: set[str], style: Style) -> list[str]:
+    """A live member and what would end it; a command that stands further up already is not written again."""
     until = f"alive until {stamp(member.until)}" if member.until else "alive, no expiry recorded"
     last = f"last success {stamp(member.last_success)}" if member.last_success else "never used with success"
     depth = "asked about" if member.depth == 0 else f"descendant, depth {member.depth}"
@@ -73,9 +75,11 @@ def _ways(member: Member, style: Style) -> list[str]:
     beside = width(key) + 2 + width(who) <= COLUMNS
     lines = ["", style.strong(f"{key}  {who}")] if beside else ["", style.strong(key), f"  {who}"]
     lines += [f"  {line}" for line in listed([depth, until, last], COLUMNS - 2)]
-    for way in member.ways:
+    fresh = [way for way in member.ways if way.command not in told]
+    told.update(way.command for way in fresh)
+    for way in fresh:
         lines += _way(way, style)
-    return lines
+    return lines if fresh or not member.ways else [*lines, "  a command above ends it too"]
 
 
 def _way(way: Way, style: Style) -> list[str]:

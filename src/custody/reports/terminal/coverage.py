@@ -28,6 +28,7 @@ def coverage(report: Report, style: Style = PLAIN) -> str:
         *paragraphs(),
         "",
         *fix(report.coverage, style),
+        *not_judged(report.contract.not_judged),
     ]
     return "\n".join(lines) + "\n"
 
@@ -116,6 +117,11 @@ def paragraphs() -> list[str]:
         ("n/a", "the question does not apply, and the chain says why"),
     )
     return [line for word, meaning in meanings for line in labelled(word, wrapped(meaning, 66))]
+
+
+def not_judged(fields: Sequence[str], columns: int = COLUMNS) -> list[str]:
+    """What the contract declares and no rule judges yet."""
+    return wrapped(f"declared, not judged yet: {', '.join(fields)}", columns) if fields else []
 
 
 def fix(found: Coverage, style: Style) -> list[str]:

@@ -2,7 +2,7 @@
 
 from custody.model.report import Report
 from custody.reports.safe import cleaned, shortened
-from custody.reports.terminal.coverage import fix, main_questions, numbers, table
+from custody.reports.terminal.coverage import fix, main_questions, not_judged, numbers, table
 from custody.reports.terminal.findings import summary
 from custody.reports.terminal.layout import COLUMNS, LABEL, ended, joined, labelled, listed, wrapped
 from custody.reports.terminal.scope import read, records
@@ -11,6 +11,7 @@ from custody.reports.words import PROMISE, counted, number, population
 
 TOP = 5
 ACCOUNTS = 3
+ROOM = COLUMNS - LABEL
 
 
 def page(report: Report, style: Style = PLAIN) -> str:
@@ -53,9 +54,7 @@ def _contract(report: Report, style: Style) -> list[str]:
     if found.digest is None:
         return []
     items = [counted(found.classes, "class", "classes"), f"sha256 {shortened(found.digest, 19)}"]
-    if found.not_judged:
-        items.append(f"{counted(len(found.not_judged), 'declared field')} not judged yet")
-    return _titled("CONTRACT", listed(items, COLUMNS - LABEL), style)
+    return _titled("CONTRACT", [*listed(items, ROOM), *not_judged(found.not_judged, ROOM)], style)
 
 
 def _coverage(report: Report, style: Style) -> list[str]:
