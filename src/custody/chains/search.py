@@ -14,7 +14,8 @@ CREDENTIAL = re.compile(r"c-[0-9a-f]{16}")
 EVENT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 TAIL = re.compile(r"…?([A-Z0-9]{6,16})")
-LIMIT = 100
+LIMIT = 201
+"""Hits that a search gives at most: one more than `contain` takes at once."""
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ def by_table(engine: Engine, text: str) -> Searched:
     tail = None if named.hits else TAIL.fullmatch(text)
     if tail is None:
         return named
-    sql = "SELECT key, uses FROM credentials WHERE right(key, length(?)) = ? ORDER BY uses DESC, key LIMIT 100"
+    sql = "SELECT key, uses FROM credentials WHERE right(key, length(?)) = ? ORDER BY uses DESC, key LIMIT 201"
     found = _ranked(engine.rows(sql, [tail[1], tail[1]]), "end of an access key", named.searched)
     return Searched(hits=found.hits, searched=(*named.searched, "access key", "end of an access key"))
 

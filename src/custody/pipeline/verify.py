@@ -59,7 +59,7 @@ def verify(
         progress=progress,
         processes=settings.jobs,
     )
-    return _verified(found, trusted, against)
+    return _verified(settings.store, found, trusted, against)
 
 
 def _of_this_log(path: Path, origin: str) -> bytes:
@@ -81,14 +81,14 @@ def _without_store_file(root: Path, error: StoreError) -> Verified:
     text = f"{error.message}: {error.found}" if error.found else error.message
     return Verified(
         status="damaged",
-        log=layout.LOG,
+        log=str((root / layout.LOG).absolute()),
         origin="unknown",
         vkey="unknown",
         trusted="nothing: the file that names the log cannot be read",
         size=None,
         root=None,
         records=0,
-        exempt=layout.EXEMPT,
+        exempt=exempt_files(root),
         damage=((layout.STORE_FILE, text),),
         unfinished=(),
         against=None,
@@ -106,6 +106,12 @@ def _key(given: str | None, own: str | None) -> tuple[str | None, str]:
     return None, "the store's own word"
 
 
+def exempt_files(root: Path) -> tuple[str, ...]:
+    """What is not covered, relative to the store: the lock, the folder of caches, and every file in that now."""
+    caches = [path for name in layout.EXEMPT for path in (root / name).rglob("*") if path.is_file()]
+    return (*layout.EXEMPT, *sorted(str(path.relative_to(root)) for path in caches))
+
+
 def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
@@ -113,17 +119,17 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _verified(found: Verification, trusted: str, against: Path | None) -> Verified:
+def _verified(root: Path, found: Verification, trusted: str, against: Path | None) -> Verified:
     return Verified(
         status="damaged" if found.damage or found.size is None else "unfinished" if found.unfinished else "ok",
-        log=found.log,
+        log=str((root / found.log).absolute()),
         origin=found.origin,
         vkey=found.vkey,
         trusted=trusted,
         size=found.size,
         root=None if found.root is None else base64.b64encode(bytes.fromhex(found.root)).decode(),
         records=found.records,
-        exempt=found.exempt,
+        exempt=exempt_files(root),
         damage=tuple((problem.path, problem.text) for problem in found.damage),
         unfinished=tuple((problem.path, problem.text) for problem in found.unfinished),
         against=None if against is None else str(against),
