@@ -193,7 +193,8 @@ def _made(engine: Engine, keys: list[str]) -> tuple[Made, ...]:
 
 def _one_made(effect: Cell, what: Cell, time: Cell, by: Cell, leaf: Cell, principal: Cell, alive: Cell) -> Made:
     thing = str(what)
-    named = thing if principal is None or principal == what else f"{thing} on {str(principal).split(':', 2)[-1]}"
+    of = None if principal is None else str(principal).split(":", 2)[-1]
+    named = thing if of is None or of == thing.split(":", 2)[-1] or of == thing else f"{thing} on {of}"
     return Made(
         effect=str(effect),
         what=named,
