@@ -24,7 +24,11 @@ FEW = 2000
 
 
 class Engine:
-    """A DuckDB connection behind typed calls. Use as a context manager; errors come out as StoreError."""
+    """A DuckDB connection behind typed calls. Use as a context manager; errors come out as StoreError.
+
+    With ``spill``, a folder that the caller removes afterwards, tables live in a file there and leave memory when it
+    is short: tables of an in-memory database never do.
+    """
 
     def __init__(self, *, memory_mib: int = 700, threads: int = 2, spill: Path | None = None) -> None:
         import duckdb
@@ -38,7 +42,10 @@ class Engine:
             "preserve_insertion_order": False,
             "temp_directory": str(spill) if spill is not None else "",
         }
-        self._connection: duckdb.DuckDBPyConnection = duckdb.connect(":memory:", config=config)
+        if spill is not None:
+            spill.mkdir(parents=True, exist_ok=True)
+        place = ":memory:" if spill is None else str(spill / "engine.duckdb")
+        self._connection: duckdb.DuckDBPyConnection = duckdb.connect(place, config=config)
 
     def __enter__(self) -> Self:
         return self

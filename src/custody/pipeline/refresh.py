@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -78,11 +79,7 @@ def sealed(settings: Settings) -> CheckpointRef:
 
 def remove_spill(folder: Path) -> None:
     """Take away the engine's spill folder: it is no table."""
-    spill = folder / "spill"
-    if spill.is_dir():
-        for path in spill.iterdir():
-            path.unlink()
-        spill.rmdir()
+    shutil.rmtree(folder / "spill", ignore_errors=True)
 
 
 def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -> derive.Committed:
