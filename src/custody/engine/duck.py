@@ -126,9 +126,12 @@ class Engine:
 
 
 def _failed(error: Exception) -> StoreError:
+    found = str(error).splitlines()[0]
+    if "Out of Memory" in found:
+        return StoreError("the query engine has too little memory", found=found, advice="raise its limit with --memory")
     return StoreError(
         "a query over the derived tables failed",
-        found=str(error).splitlines()[0],
+        found=found,
         advice="custody rebuild makes the derived tables anew from the sealed records",
     )
 
