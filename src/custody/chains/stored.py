@@ -5,7 +5,7 @@ from pathlib import Path
 
 from custody.chains.build import TABLES
 from custody.chains.parts import reopen
-from custody.engine.duck import Engine, parquet
+from custody.engine.duck import Engine, literal, parquet
 from custody.model.records import PARTS_COLUMNS
 
 FILES_OF_KEYS = """
@@ -75,17 +75,17 @@ def focus(engine: Engine, keys: Sequence[str], facts: Sequence[str], uses: int) 
 
     ``parts`` keeps the first ``uses`` uses of each key by time; it must be attached before.
     """
-    engine.table("focus", {"key": "VARCHAR"}, [(key,) for key in keys])
+    chosen = ", ".join(literal(key) for key in keys)  # as literals they let row groups be passed over, a subquery not
     columns = {**COLUMNS, **dict.fromkeys(facts, "key")}
     for name, column in columns.items():
-        engine.run(f'CREATE TABLE "_{name}" AS SELECT * FROM "{name}" WHERE {column} IN (SELECT key FROM focus)')
+        engine.run(f'CREATE TABLE "_{name}" AS SELECT * FROM "{name}" WHERE {column} IN ({chosen})')
         engine.run(f'DROP VIEW "{name}"')
         engine.run(f'ALTER TABLE "_{name}" RENAME TO "{name}"')
     names = ", ".join(f'"{name}"' for name in ("leaf", *PARTS_COLUMNS) if name != "row")
     engine.run(
         f"CREATE TABLE _parts AS SELECT {names} FROM ("
         "SELECT *, row_number() OVER (PARTITION BY key ORDER BY time, leaf) AS position FROM parts "
-        f"WHERE stage = 'use' AND key IN (SELECT key FROM focus)) ranked WHERE position <= {uses}"
+        f"WHERE stage = 'use' AND key IN ({chosen})) ranked WHERE position <= {uses}"
     )
     engine.run("DROP VIEW parts")
     engine.run("ALTER TABLE _parts RENAME TO parts")
