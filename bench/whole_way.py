@@ -141,7 +141,7 @@ class _Watch:
         return self._peak
 
     def _sample(self) -> None:
-        while not self._done.wait(0.1):
+        while not self._done.wait(0.5):  # the proportional size costs the kernel milliseconds
             pids = [self._pid, *_children(self._pid)]
             self._peak = max(self._peak, sum(map(_resident, pids)))
 
