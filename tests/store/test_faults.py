@@ -2,7 +2,7 @@
 
 import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -100,7 +100,23 @@ def sample(steps: int) -> Iterator[int]:
 def test_every_step_may_fail(opened: Open, intake: Intake, root: Path, keys: Path, fault: Fault, dead: bool) -> None:
     steps = count_steps(opened, intake, root, keys)
     assert steps > 60
-    for step in sample(steps):
+    fail_at_each(sample(steps), opened, intake, root, keys, fault, dead)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "dead"), FAULTS)
+def test_every_single_step_may_fail(
+    opened: Open, intake: Intake, root: Path, keys: Path, fault: Fault, dead: bool
+) -> None:
+    steps = count_steps(opened, intake, root, keys)
+    fail_at_each(range(steps), opened, intake, root, keys, fault, dead)
+
+
+def fail_at_each(
+    steps: Iterable[int], opened: Open, intake: Intake, root: Path, keys: Path, fault: Fault, dead: bool
+) -> None:
+    """Fail at each step, open again, commit the same input again, and verify everything."""
+    for step in steps:
         disk = FaultyDisk(fail_at=step, fault=fault, dead=dead)
         crash_once(opened, intake, disk)
         seen = published(root)
