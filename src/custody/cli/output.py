@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 import msgspec
 
@@ -26,8 +24,3 @@ def style(settings: Settings) -> Style:
 def note(text: str) -> None:
     """A line for people, on stderr."""
     click.echo(text, err=True)
-
-
-def interactive() -> bool:
-    """Whether somebody watches stderr."""
-    return sys.stderr.isatty()

@@ -45,11 +45,6 @@ def parse(text: str) -> Key:
     return Key(kind, scope, value)
 
 
-def aws_access_key(value: str) -> str:
-    """The key of an AWS access key id."""
-    return f"aws_akid:aws:{value}"
-
-
 def aws_arn(arn: str) -> str:
     """The key of an AWS principal or resource: its account is the scope, '-' where it has none."""
     parts = arn.split(":", 5)

@@ -85,12 +85,6 @@ def aside_folder(size: int) -> str:
     return f"{ASIDE}/{size:012d}"
 
 
-def full_of(path: str) -> tuple[str, int] | None:
-    """The full tile of a partial one and the width: ``tile/0/001.p/7`` gives ``(tile/0/001, 7)``, else None."""
-    folder, _, width = path.rpartition("/")
-    return (folder[:-2], int(width)) if folder.endswith(".p") and width.isdigit() else None
-
-
 def inside(root: Path, folder: Path) -> bool:
     """Whether ``folder`` is ``root`` or under it, links resolved."""
     resolved, base = folder.resolve(), root.resolve()

@@ -55,11 +55,6 @@ def labelled(label: str, lines: Iterable[str], columns: int = LABEL) -> list[str
     return [f"{heads.pop() if heads else ' ' * columns}{line}".rstrip() for line in lines]
 
 
-def paragraph(label: str, text: str, columns: int = LABEL) -> list[str]:
-    """``text`` wrapped beside ``label``."""
-    return labelled(label, wrapped(text, COLUMNS - columns), columns)
-
-
 def listed(items: Sequence[str], columns: int, separator: str = ", ") -> list[str]:
     """Lines of whole ``items``: one is never divided, only shortened where it is wider than a line."""
     lines = [""]
