@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from custody.chains import containment, search, stored, trace
-from custody.chains.effects import said
 from custody.chains.join import Grade, load
 from custody.engine.duck import Engine
 from custody.model.contracts import EMPTY
+from custody.model.effects import said
 from custody.model.keys import names_of
 from custody.pipeline.derive import derive, write
 from custody.rules import judging

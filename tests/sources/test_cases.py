@@ -1,6 +1,7 @@
 """Every source against its cases: ``NAME.json`` is the record, ``NAME.expected.json`` what it must give.
 
-Adding a case is adding the two files to ``tests/cases/<source with underscores>/``.
+Adding a case is adding the two files to ``tests/cases/<source with underscores>/``. A record of text is ``NAME.txt``
+or ``NAME.csv``. ``form`` in the expected file says in which form the record stood, ``delivered`` without it.
 """
 
 from pathlib import Path
@@ -21,12 +22,31 @@ def folder(source: Source) -> Path:
     return CASES / source.name.replace(".", "_")
 
 
+def records(source: Source) -> list[Path]:
+    return sorted(
+        path
+        for path in folder(source).glob("*")
+        if path.suffix in (".json", ".txt", ".csv") and not path.name.endswith(".expected.json")
+    )
+
+
 COLLECTED = [
-    pytest.param(source, path, id=f"{source.name}:{path.stem}")
-    for source in sources()
-    for path in sorted(folder(source).glob("*.json"))
-    if not path.name.endswith(".expected.json")
+    pytest.param(source, path, id=f"{source.name}:{path.stem}") for source in sources() for path in records(source)
 ]
+
+
+def expectation(path: Path) -> dict[str, object]:
+    found = msgspec.json.decode(path.with_suffix(".expected.json").read_bytes())
+    assert isinstance(found, dict)
+    return found
+
+
+def form_of(path: Path) -> str:
+    return str(expectation(path).get("form", "delivered"))
+
+
+def bytes_of(path: Path) -> bytes:
+    return path.read_bytes().removesuffix(b"\n")
 
 
 def told(value: object) -> object:
@@ -40,13 +60,13 @@ def told(value: object) -> object:
     }
 
 
-def outcome(source: Source, raw: bytes) -> dict[str, object]:
+def outcome(source: Source, raw: bytes, form: str) -> dict[str, object]:
     identity = source.identify(raw)
     assert identity is not None
     result: dict[str, object] = {"id": identity.id, "secrets": [span.secret for span in identity.secrets]}
     if identity.withheld:
         result["withheld"] = True
-    read = source.read(mask(raw, identity.secrets), "delivered")
+    read = source.read(mask(raw, identity.secrets), form)
     if isinstance(read, Skip):
         return {**result, "skip": read.reason, "detail": read.detail}
     return {**result, "events": [told(event) for event in read]}
@@ -54,17 +74,26 @@ def outcome(source: Source, raw: bytes) -> dict[str, object]:
 
 @pytest.mark.parametrize(("source", "path"), COLLECTED)
 def test_case(source: Source, path: Path) -> None:
-    expected = msgspec.json.decode(path.with_suffix(".expected.json").read_bytes())
-    assert outcome(source, path.read_bytes().rstrip(b"\n")) == expected
+    expected = expectation(path)
+    expected.pop("form", None)
+    assert source.recognise(bytes_of(path))
+    assert outcome(source, bytes_of(path), form_of(path)) == expected
+
+
+@pytest.mark.parametrize(("source", "path"), COLLECTED)
+def test_no_other_source_takes_a_record_for_its_own(source: Source, path: Path) -> None:
+    raw = bytes_of(path)
+    takers = [one.name for one in sources() if one.recognise(raw) and one.identify(raw) is not None]
+    assert takers == [source.name]
 
 
 @pytest.mark.parametrize(("source", "path"), COLLECTED)
 def test_original_and_kept_copy_read_the_same(source: Source, path: Path) -> None:
-    raw = path.read_bytes().rstrip(b"\n")
+    raw = bytes_of(path)
     identity = source.identify(raw)
     assert identity is not None
     kept = mask(raw, identity.secrets)
-    original, copy = source.read(raw, "delivered"), source.read(kept, "delivered")
+    original, copy = source.read(raw, form_of(path)), source.read(kept, form_of(path))
     if path.stem == "secret_in_agent":  # the one client text that is masked whole
         assert isinstance(original, tuple)
         assert isinstance(copy, tuple)
@@ -75,12 +104,12 @@ def test_original_and_kept_copy_read_the_same(source: Source, path: Path) -> Non
 
 @pytest.mark.parametrize(("source", "path"), COLLECTED)
 def test_no_secret_of_a_case_is_kept(source: Source, path: Path) -> None:
-    raw = path.read_bytes().rstrip(b"\n")
+    raw = bytes_of(path)
     identity = source.identify(raw)
     assert identity is not None
     kept = mask(raw, identity.secrets)
     assert MUST_GO not in kept
-    assert msgspec.json.decode(kept) is not None
+    assert path.suffix != ".json" or msgspec.json.decode(kept) is not None
     again = source.identify(kept)
     assert again is not None
     assert mask(kept, again.secrets) == kept
@@ -93,7 +122,6 @@ def test_every_source_has_cases_and_says_what_it_is(source: Source) -> None:
     assert source.title
     assert source.proves
     assert source.enable
-    assert source.wrappings
     assert source.time_resolution > 0
     assert source.delivery_delay > 0
 
@@ -101,7 +129,7 @@ def test_every_source_has_cases_and_says_what_it_is(source: Source) -> None:
 @pytest.mark.parametrize("source", sources(), ids=lambda source: source.name)
 def test_no_expected_output_is_without_its_record(source: Source) -> None:
     expected = {path.name.removesuffix(".expected.json") for path in folder(source).glob("*.expected.json")}
-    given = {path.stem for path in folder(source).glob("*.json") if not path.name.endswith(".expected.json")}
+    given = {path.stem for path in records(source)}
     assert expected == given
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from custody.chains.effects import said
 from custody.chains.trace import LOG
 from custody.engine.duck import Cell, Engine
+from custody.model.effects import said
 from custody.model.report import LeafRef, Made
 from custody.model.times import text
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from custody.chains.effects import said
 from custody.engine.duck import Cell, Engine
+from custody.model.effects import said
 from custody.model.events import Asserter
 from custody.model.keys import credential_id, stable_id
 from custody.model.report import LeafRef, Related, Step

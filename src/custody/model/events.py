@@ -84,6 +84,9 @@ class Part(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     object: str | None = None
     related: str | None = None
     cutoff: int | None = None
+    alias: str | None = None
+    population: str | None = None
+    asserter: Asserter | None = None
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -93,6 +96,7 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     of the session, ``created`` the creation time of the session presented. ``origin`` is the address or service name
     as the verifier recorded it, ``agent`` is the client's own word. ``invoked_by`` names the service that made the
     call for the principal. ``shared_id`` is common to the copies of one action that several accounts received.
+    ``policy`` names the policy by which the verifier decided, ``trace`` the W3C trace id (hex) of the request.
     """
 
     id: str
@@ -120,6 +124,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     shared_id: str | None = None
     resource: str | None = None
     tags: str | None = None
+    policy: str | None = None
+    trace: str | None = None
 
 
 class Skip(msgspec.Struct, frozen=True, gc=False):

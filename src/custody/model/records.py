@@ -20,8 +20,8 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A way in which a kind of log wraps its records, declared by a source and applied by the readers.
 
     ``container`` is the name of the array in a top-level object (``Records``, ``Events``), or None where the wrapper
-    stands alone, in an array or on a line. ``inner`` is the member of each element that is the record (``detail``),
-    None where the element itself is the record. ``encoded`` says that the member is JSON in a JSON string
+    stands alone, in an array or on a line. ``inner`` is the member of each element that is the record (``detail``; with
+    dots a path: ``properties.log``), None where the element itself is the record. ``encoded`` says that the member is JSON in a JSON string
     (``CloudTrailEvent``): the record is then the string token, quotes and escapes included. ``marker`` is a member
     that must be present for a stand-alone wrapper to be recognised.
     """
@@ -31,6 +31,21 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     inner: str | None = None
     encoded: bool = False
     marker: str | None = None
+
+
+class TextFraming(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A way in which a kind of log writes records as text, declared by a source and applied by the readers.
+
+    A file that does not begin as JSON is text of this framing when one of its first lines matches ``head`` (a regular
+    expression on bytes, from the start of the line). Each line is a record then, or, with ``csv``, each row of RFC 4180
+    (a quoted field may hold line ends). With ``header`` the first line names the columns: it is no record, and the form
+    of every record is ``form``, a space and that line, because a row means nothing without it.
+    """
+
+    form: str
+    head: str
+    csv: bool = False
+    header: bool = False
 
 
 class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +160,8 @@ PARTS_COLUMNS: dict[str, str] = {
     "shared_id": "string",
     "resource": "string",
     "tags": "string",
+    "policy": "string",
+    "trace": "string",
     "parent": "string",
     "subject": "string",
     "session_name": "string",
@@ -157,6 +174,9 @@ PARTS_COLUMNS: dict[str, str] = {
     "object": "string",
     "related": "string",
     "cutoff": "int64",
+    "alias": "string",
+    "population": "string",
+    "asserter": "string",
 }
 """One row a part: column name to Arrow type name. ``event`` is the record identity.
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from custody.chains.credentials import PROPAGATION
-from custody.chains.effects import said
 from custody.model.contracts import Contract
+from custody.model.effects import said
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven, violated
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from custody.chains.effects import said
 from custody.model.contracts import Contract
+from custody.model.effects import said
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, indicated, unproven, violated
 from custody.rules.rule import ISSUED_HERE, Rule
 

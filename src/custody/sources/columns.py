@@ -22,7 +22,7 @@ Row = tuple[int, str, str, str, tuple[Event, ...]]
 _PLACE = ("row", "source", "event", "form")
 _PART = (
     "stage", "key", "parent", "subject", "session_name", "workload", "granularity", "bound_by", "method", "not_after",
-    "effect", "object", "related", "cutoff",
+    "effect", "object", "related", "cutoff", "alias", "population", "asserter",
 )  # fmt: skip
 _EVENT = tuple(name for name in PARTS_COLUMNS if name not in _PLACE and name not in _PART)
 _OF_EVENT = attrgetter(*_EVENT)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from custody.model.events import Event, Skip
-from custody.model.records import Identity, Wrapping
+from custody.model.records import Identity, TextFraming, Wrapping
+
+Standing = Literal["laboratory", "samples", "documentation"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +21,9 @@ class Source:
 
     ``time_resolution`` and ``delivery_delay`` are microseconds: ties within the first are ordered by stage, and within
     the second after now a missing record proves nothing. ``proves`` says what the log can prove, ``enable`` how to
-    switch it on.
+    switch it on. ``texts`` are the framings of logs that are no JSON. ``standing`` says what the reading of this log
+    rests on: proved in the ``laboratory``, on published ``samples``, or on ``documentation`` only. ``retention`` is how
+    long the product keeps its log unless told otherwise (microseconds), None where that is the operator's choice.
     """
 
     name: str
@@ -31,6 +36,9 @@ class Source:
     delivery_delay: int
     proves: str
     enable: str
+    texts: tuple[TextFraming, ...] = ()
+    standing: Standing = "documentation"
+    retention: int | None = None
     identify_all: Callable[[Sequence[bytes]], list[Identity | None]] | None = None
 
     def identities(self, raws: Sequence[bytes]) -> list[Identity | None]:

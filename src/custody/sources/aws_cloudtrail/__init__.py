@@ -25,6 +25,7 @@ SOURCE = Source(
     read=read,
     time_resolution=_SECOND,
     delivery_delay=15 * 60 * _SECOND,
+    standing="samples",
     proves=(
         "issuance and use of AWS access keys (the issuer and the verifier are AWS), denied calls, ends of keys, "
         "roles, users and instances, and changes of grants; data events only where a trail selects them"
