@@ -21,9 +21,9 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ``container`` is the name of the array in a top-level object (``Records``, ``Events``), or None where the wrapper
     stands alone, in an array or on a line. ``inner`` is the member of each element that is the record (``detail``; with
-    dots a path: ``properties.log``), None where the element itself is the record. ``encoded`` says that the member is JSON in a JSON string
-    (``CloudTrailEvent``): the record is then the string token, quotes and escapes included. ``marker`` is a member
-    that must be present for a stand-alone wrapper to be recognised.
+    dots a path: ``properties.log``), None where the element itself is the record. ``encoded`` says that the member is
+    JSON, or a line of text, in a JSON string (``CloudTrailEvent``): the record is then the string token, quotes and
+    escapes included. ``marker`` is a member that must be present for a stand-alone wrapper to be recognised.
     """
 
     form: str

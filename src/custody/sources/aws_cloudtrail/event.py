@@ -8,13 +8,13 @@ from functools import lru_cache
 
 import msgspec
 
-from custody.errors import SourceError
 from custody.model.events import Event, Outcome, Part, Skip, Stage
 from custody.sources.aws_cloudtrail import compute, grants, issue, principals
 from custody.sources.aws_cloudtrail.call import Call
 from custody.sources.aws_cloudtrail.identity import document
 from custody.sources.aws_cloudtrail.records import Record, UserIdentity, first
 from custody.sources.aws_cloudtrail.times import time_at
+from custody.sources.decoding import told
 
 _RECORD = msgspec.json.Decoder(Record)
 _NOBODY = UserIdentity()
@@ -33,19 +33,12 @@ _REFUSED = (
 
 def read(kept: bytes, _form: str) -> tuple[Event, ...] | Skip:
     """The event of a kept record, or why there is none. Raises nothing; the bytes themselves tell the form."""
-    try:
-        record = _RECORD.decode(document(kept))
-        return (_event(record, record.userIdentity or _NOBODY),)
-    except SourceError as error:
-        return Skip("malformed", str(error))
-    except msgspec.ValidationError as error:
-        return Skip("malformed", str(error))
-    except RecursionError:
-        return Skip("too-deep", "nested deeper than the decoder goes")
-    except UnicodeError:
-        return Skip("invalid-utf8", "a string is no UTF-8")
-    except msgspec.DecodeError as error:
-        return Skip("not-json", str(error))
+    return told(lambda: _read(kept))
+
+
+def _read(kept: bytes) -> tuple[Event, ...]:
+    record = _RECORD.decode(document(kept))
+    return (_event(record, record.userIdentity or _NOBODY),)
 
 
 def _event(record: Record, who: UserIdentity) -> Event:

@@ -5,16 +5,14 @@ The identity is ``eventID``: global services, several regions and organisation t
 once under it. An identity that is over 256 bytes of UTF-8 or holds control characters is written ``sha256:<hex>``.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
 
 from custody.model.records import Identity
-from custody.sources import screen, secret_names, secret_spans
+from custody.sources import identities, screen, secret_names, secret_spans
 
 SCHEME = "event-id/1"
-_LONGEST = 256
 _FEW = 16
 """Below this many stopped records a second screen costs more than it saves."""
 
@@ -72,7 +70,7 @@ def document(raw: bytes) -> bytes | str:
 def _identity(raw: bytes, suspect: bool) -> Identity | None:
     try:
         event = _HEAD.decode(document(raw)).eventID
-        scheme_id = _canonical(event)
+        scheme_id = identities.canonical(event)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     if not scheme_id:
@@ -81,13 +79,3 @@ def _identity(raw: bytes, suspect: bool) -> Identity | None:
         return Identity(SCHEME, scheme_id)
     found = secret_spans.find(raw)
     return Identity(SCHEME, scheme_id, found.spans, found.unsure)
-
-
-def _canonical(event: str) -> str:
-    """The identity as it is sealed."""
-    if len(event) <= _LONGEST and event.isascii() and event.isprintable():
-        return event
-    encoded = event.encode()
-    if len(encoded) > _LONGEST or not event.isprintable():
-        return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
-    return event
