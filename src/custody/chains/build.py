@@ -6,13 +6,21 @@ A function of the parts (the leaves below a size), the repeated identities, the 
 from collections.abc import Sequence
 from pathlib import Path
 
-from custody.chains import credentials, keys, links, origins, parts, populations
+from custody.chains import approvals, bindings, clocks, credentials, keys, links, origins, parts, populations, runs
 from custody.chains.join import load
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
 
 TABLES: dict[str, str] = {
     "credentials": "SELECT * FROM credentials ORDER BY key",
+    "aliases": "SELECT * FROM aliases ORDER BY key",
+    "runs": "SELECT * FROM runs ORDER BY run",
+    "key_runs": "SELECT * FROM key_runs ORDER BY key, run, link",
+    "sessions": "SELECT * FROM sessions ORDER BY key, session",
+    "approvals": "SELECT * FROM approvals ORDER BY key, time, leaf, via",
+    "told": "SELECT * FROM told ORDER BY key, time, leaf",
+    "clocks": "SELECT * FROM clocks ORDER BY source, other",
+    "refreshes": "SELECT * FROM refreshes ORDER BY key, time, leaf",
     "links": "SELECT * FROM links ORDER BY link, from_key, to_key, leaf",
     "links_by_parent": "SELECT * FROM links ORDER BY to_key, link, from_key, leaf",
     "use_origins": "SELECT * FROM use_origins ORDER BY key, origin",
@@ -33,11 +41,15 @@ def build(engine: Engine, files: Sequence[Path], repeated: Sequence[parts.Repeat
     """Make every table of the chains room in ``engine``."""
     parts.define(engine, files, repeated)
     keys.build(engine)
+    runs.build(engine)
+    clocks.build(engine)
     joins = load()
-    for join in joins:
+    for join in sorted(joins, key=lambda each: each.late):
         kind = "TABLE" if join.kept else "VIEW"
         engine.run(f"CREATE OR REPLACE {kind} {join.view} AS {join.sql}")
     populations.build(engine, contract)
+    bindings.build(engine)
     credentials.build(engine)
+    approvals.build(engine)
     origins.build(engine, contract)
     links.table(engine, joins)

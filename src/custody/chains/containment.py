@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from custody.chains.join import PARENT
 from custody.chains.trace import LOG
 from custody.engine.duck import Cell, Engine
 from custody.model.effects import said
@@ -91,7 +92,7 @@ def _descendants(engine: Engine, keys: Sequence[str]) -> dict[str, int]:
         marks = ", ".join("?" for _ in level)
         rows = engine.rows(
             "SELECT DISTINCT from_key FROM links_by_parent "
-            f"WHERE to_key IN ({marks}) AND link IN ('parent_key', 'shared_event') ORDER BY from_key",
+            f"WHERE to_key IN ({marks}) AND relation = '{PARENT}' ORDER BY from_key",
             list(level),
         )
         depth += 1

@@ -1,5 +1,8 @@
 """One row a credential: what is known of its issue, its life, its uses, its ends and its place in a lineage."""
 
+from collections.abc import Sequence
+
+from custody.chains.join import END, Join, listed, load, views
 from custody.engine.duck import Engine
 
 PROPAGATION = 60_000_000
@@ -11,17 +14,33 @@ SHUTDOWN = 300_000_000
 EXPIRY_TOLERANCE = 1_000_000
 """CloudTrail's times are whole seconds, and expiration may be one off (µs)."""
 
+AT_ONCE = 2_000_000
+"""What ends where it is checked ends at once; two logs of one moment may differ by this much (µs)."""
+
+SLOW_EFFECTS = ("key.delete", "key.deactivate", "role.delete", "user.delete", "sessions.revoke", "pod.delete")
+"""Ends that take time to be known everywhere: AWS says seconds, an API server caches a token's check."""
+
+STOPPING = 30_000_000
+"""What a run that is no instance may still do while it stops (µs)."""
+
 NEEDS_NO_RIGHT = "'GetCallerIdentity', 'GetSessionToken', 'GetAccessKeyInfo'"
 """STS answers these whatever a policy denies: a success says nothing about a policy that revokes sessions."""
 
 ENDS = """
     CREATE OR REPLACE TABLE ends AS
-    SELECT to_key AS key, time, effect, leaf, event, until FROM join_key_end
-    UNION ALL
-    SELECT to_key, time, effect, leaf, event, until FROM join_principal_end
-    UNION ALL
-    SELECT to_key, time, effect, leaf, event, until FROM join_session_revocation
+    SELECT e.key, e.time, e.effect, e.leaf, e.event, e.until, s.source
+    FROM ({joined}) e
+    LEFT JOIN (
+        SELECT leaf, min(source) AS source FROM parts WHERE stage IN ('revoke', 'expire', 'end', 'change') GROUP BY leaf
+    ) s ON s.leaf = e.leaf
 """
+
+
+def ends(joins: Sequence[Join]) -> str:
+    """The SQL of ``ends``: whatever some join says to end a key, and the source that tells it."""
+    each = [f"SELECT to_key AS key, time, effect, leaf, event, until FROM {join.view}" for join in views(joins, END)]
+    return ENDS.format(joined=" UNION ALL ".join(each))
+
 
 DISPUTED_ENDS = """
     CREATE OR REPLACE TABLE disputed_ends AS
@@ -32,7 +51,7 @@ SOUND_ENDS = """
     CREATE OR REPLACE VIEW sound_ends AS
     SELECT e.* FROM ends e
     WHERE NOT EXISTS (SELECT 1 FROM conflicted c WHERE c.leaf = e.leaf)
-      AND (e.effect IN ('key.delete', 'key.deactivate')
+      AND (e.effect LIKE 'key.%' OR e.effect LIKE 'credential.%'
            OR NOT EXISTS (SELECT 1 FROM issues i WHERE i.key = e.key AND i.disputed))
 """
 """Ends of which no record is in conflict: only these can prove or violate anything. The end of a principal reaches a
@@ -51,32 +70,16 @@ FIRST_ENDS = """
 """
 """The end that counts: the first that nothing undid; where all were undone, the first of these."""
 
-RUN_ENDS = """
-    CREATE OR REPLACE TABLE run_ends AS
-    SELECT workload, time, leaf, event FROM (
-        SELECT e.key AS workload, e.time, e.leaf, e.event,
-               row_number() OVER (PARTITION BY e.key ORDER BY e.time, e.event, e.leaf) AS position
-        FROM parts e
-        WHERE e.stage = 'end' AND e.effect IN ('instance.terminate', 'function.delete') AND e.key IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM conflicted c WHERE c.leaf = e.leaf)
-          AND NOT EXISTS (SELECT 1 FROM parts s
-                          WHERE s.key = e.key AND s.stage = 'start' AND s.time >= e.time
-                            AND s.effect IN ('instance.run', 'function.create'))
-    ) ranked
-    WHERE position = 1
+MARGINS = f"""
+    CREATE OR REPLACE TABLE margins AS
+    SELECT e.key, e.time, e.effect, e.until, u.source AS use_source,
+           CASE WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} ELSE {AT_ONCE} END + coalesce(c.widest, 0)
+               AS margin
+    FROM sound_ends e
+    JOIN uses u ON u.key = e.key
+    LEFT JOIN clocks c ON c.source = e.source AND c.other = u.source
 """
-"""The end of each run. A function that is made again under its name has a new run: the end before it is not its end."""
-
-RUN_STARTS = """
-    CREATE OR REPLACE TABLE run_starts AS
-    SELECT workload, time, leaf, event FROM (
-        SELECT s.key AS workload, s.time, s.leaf, s.event,
-               row_number() OVER (PARTITION BY s.key ORDER BY s.time, s.event, s.leaf) AS position
-        FROM parts s
-        WHERE s.stage = 'start' AND s.effect IN ('instance.run', 'function.create') AND s.key IS NOT NULL
-    ) ranked
-    WHERE position = 1
-"""
+"""From when on a success after an end is late: what it takes to be known, and the skew of the two clocks."""
 
 AFTER_END = f"""
     CREATE OR REPLACE TABLE after_end AS
@@ -92,8 +95,8 @@ AFTER_END = f"""
         WHERE p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL
           AND p.key IN (SELECT s.key FROM suspects s)
           AND (p.time > i.not_after + {EXPIRY_TOLERANCE}
-               OR EXISTS (SELECT 1 FROM sound_ends e
-                          WHERE e.key = p.key AND p.time > e.time + {PROPAGATION}
+               OR EXISTS (SELECT 1 FROM margins e
+                          WHERE e.key = p.key AND p.time > e.time + e.margin
                             AND (e.until IS NULL OR p.time < e.until)
                             AND NOT (e.effect = 'sessions.revoke'
                                      AND (p.action IN ({NEEDS_NO_RIGHT}) OR p.service = 'signin.amazonaws.com'))))
@@ -103,13 +106,13 @@ AFTER_END = f"""
 """Successes after an end or expiry that no conflict touches. Those that only a record in conflict tells are counted
 apart (``disputed``)."""
 
-AFTER_RUN = f"""
+AFTER_RUN = """
     CREATE OR REPLACE TABLE after_run AS
     SELECT key, count(*) AS uses, array_sort(array_agg(leaf) FILTER (WHERE position <= 15)) AS leaves
     FROM (
         SELECT p.key, p.leaf, row_number() OVER (PARTITION BY p.key ORDER BY p.leaf) AS position
         FROM parts p
-        JOIN outlived o ON o.key = p.key AND p.time > o.ended + {SHUTDOWN}
+        JOIN outlived o ON o.key = p.key AND p.time > o.ended + o.grace
         WHERE p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL AND NOT p.in_conflict
     ) late
     GROUP BY key
@@ -117,20 +120,27 @@ AFTER_RUN = f"""
 
 OUTLIVED = f"""
     CREATE OR REPLACE TABLE outlived AS
-    SELECT i.key, e.time AS ended
-    FROM issues i
-    JOIN run_ends e ON e.workload = i.workload
-    JOIN uses u ON u.key = i.key
-    WHERE NOT i.disputed AND i.issued_at <= e.time + {SHUTDOWN} AND u.last_success > e.time + {SHUTDOWN}
+    SELECT key, ended, grace FROM (
+        SELECT b.key, b.ended,
+               CASE WHEN b.run LIKE 'aws_instance:%' THEN {SHUTDOWN} ELSE {STOPPING} END + coalesce(c.widest, 0)
+                   AS grace,
+               i.issued_at, u.last_success
+        FROM best_runs b
+        JOIN issues i ON i.key = b.key AND NOT i.disputed
+        JOIN uses u ON u.key = b.key
+        LEFT JOIN clocks c ON c.source = i.source AND c.other = u.source
+        WHERE b.ended IS NOT NULL
+    ) ended
+    WHERE issued_at <= ended + grace AND last_success > ended + grace
 """
 """Keys that were issued to a run and had a success after its end: only their uses are looked at one by one."""
 
 SUSPECTS = f"""
     CREATE OR REPLACE TABLE suspects AS
     SELECT u.key FROM uses u
-    LEFT JOIN (SELECT key, min(time) AS time FROM sound_ends GROUP BY key) e ON e.key = u.key
+    LEFT JOIN (SELECT key, min(time + margin) AS time FROM margins GROUP BY key) e ON e.key = u.key
     LEFT JOIN issues i ON i.key = u.key
-    WHERE u.last_success > e.time + {PROPAGATION} OR u.last_success > i.not_after + {EXPIRY_TOLERANCE}
+    WHERE u.last_success > e.time OR u.last_success > i.not_after + {EXPIRY_TOLERANCE}
 """
 """Keys whose last success is late: only their uses are looked at one by one."""
 
@@ -147,6 +157,17 @@ LINEAGES = """
 """
 """The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; an
 issuance in conflict can not date the others."""
+
+SURVIVING = f"""
+    CREATE OR REPLACE TABLE surviving AS
+    SELECT s.key, count(DISTINCT s.session) AS sessions, min(s.open_leaf) AS open_leaf, min(s.close_leaf) AS close_leaf,
+           max(s.closed) AS closed
+    FROM sessions s
+    JOIN margins e ON e.key = s.key
+    WHERE e.until IS NULL AND s.opened <= e.time AND s.closed > e.time + e.margin + {AT_ONCE}
+    GROUP BY s.key
+"""
+"""Sessions that were seen to close after their credential had ended: they outlived it."""
 
 CHILDREN = """
     CREATE OR REPLACE TABLE children AS
@@ -166,8 +187,9 @@ CREDENTIALS = """
            u.first_use, u.last_use, u.last_success, u.first_leaf AS first_use_leaf, u.session, u.created,
            e.time AS end_time, e.effect AS end_effect, e.leaf AS end_leaf, e.until AS end_until,
            de.key IS NOT NULL AS end_disputed,
-           rs.time AS run_started, rs.leaf AS run_start_leaf, rs.event AS run_start_event,
-           re.time AS run_ended, re.leaf AS run_end_leaf, re.event AS run_end_event,
+           b.run, b.grade AS run_grade, b.asserter AS run_asserter, b.link AS run_link, b.bound_leaf AS run_bound_leaf,
+           b.started AS run_started, b.start_leaf AS run_start_leaf, b.start_event AS run_start_event,
+           b.ended AS run_ended, b.end_leaf AS run_end_leaf, b.end_event AS run_end_event,
            coalesce(ae.uses, 0) AS late_uses, ae.first AS late_first, ae.last AS late_last, ae.leaves AS late_leaves,
            coalesce(ae.disputed, 0) AS late_disputed,
            coalesce(ar.uses, 0) AS run_late_uses, ar.leaves AS run_late_leaves,
@@ -176,6 +198,9 @@ CREDENTIALS = """
            coalesce(ch.children, 0) AS children, ck.key IS NOT NULL AS conflicted,
            coalesce(i.disputed, FALSE) AS issue_disputed, du.key IS NOT NULL AS use_disputed,
            coalesce(t.disputed, FALSE) AS chain_disputed,
+           coalesce(sv.sessions, 0) AS surviving_sessions, sv.open_leaf AS surviving_open_leaf,
+           sv.close_leaf AS surviving_close_leaf, sv.closed AS surviving_closed,
+           i.policy, coalesce(i.source, u.source) AS source, u.source AS use_source,
            i.key IS NOT NULL AS issued
     FROM own_population o
     JOIN populations p ON p.key = o.key
@@ -186,8 +211,8 @@ CREDENTIALS = """
     LEFT JOIN tree t ON t.key = o.key
     LEFT JOIN first_ends e ON e.key = o.key
     LEFT JOIN disputed_ends de ON de.key = o.key
-    LEFT JOIN run_ends re ON re.workload = i.workload
-    LEFT JOIN run_starts rs ON rs.workload = i.workload
+    LEFT JOIN best_runs b ON b.key = o.key
+    LEFT JOIN surviving sv ON sv.key = o.key
     LEFT JOIN after_end ae ON ae.key = o.key
     LEFT JOIN after_run ar ON ar.key = o.key
     LEFT JOIN disputed_uses du ON du.key = o.key
@@ -199,17 +224,16 @@ CREDENTIALS = """
 """Forward access sessions are uses of their parents, never credentials of their own: they stand apart."""
 
 STEPS = (
-    ENDS,
     DISPUTED_ENDS,
     SOUND_ENDS,
     FIRST_ENDS,
-    RUN_ENDS,
-    RUN_STARTS,
+    MARGINS,
     SUSPECTS,
     AFTER_END,
     OUTLIVED,
     AFTER_RUN,
     LINEAGES,
+    SURVIVING,
     CHILDREN,
     CREDENTIALS,
 )
@@ -217,5 +241,6 @@ STEPS = (
 
 def build(engine: Engine) -> None:
     """Make ``credentials`` and what it is made of."""
+    engine.run(ends(load()))
     for step in STEPS:
         engine.run(step)

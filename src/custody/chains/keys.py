@@ -14,6 +14,11 @@ ISSUES = """
                             time, event, coalesce(object, ''), coalesce(not_after, 0), coalesce(workload, ''),
                             coalesce(parent, ''), coalesce(session_name, ''), coalesce(account, ''), leaf) AS position,
                count(*) OVER (PARTITION BY key) AS copies,
+               max(parent) OVER (PARTITION BY key, in_conflict) AS any_parent,
+               max(subject) OVER (PARTITION BY key, in_conflict) AS any_subject,
+               max(not_after) OVER (PARTITION BY key, in_conflict) AS any_not_after,
+               max(policy) OVER (PARTITION BY key, in_conflict) AS any_policy,
+               max(population) OVER (PARTITION BY key, in_conflict) AS any_population,
                in_conflict
                OR coalesce(min(parent) OVER (PARTITION BY key, in_conflict)
                            <> max(parent) OVER (PARTITION BY key, in_conflict), FALSE)
@@ -25,18 +30,20 @@ ISSUES = """
                            <> max(not_after) OVER (PARTITION BY key, in_conflict), FALSE)
                    AS disputed
         FROM parts p
-        WHERE p.stage = 'issue' AND p.key IS NOT NULL AND p.outcome = 'success'
+        WHERE p.stage = 'issue' AND p.key IS NOT NULL AND p.outcome = 'success' AND p.alias IS NULL
     )
     SELECT key, source, event, leaf, time AS issued_at, service, action, account, region, method, invoked_by,
            principal AS requester, principal_kind AS requester_kind, origin AS requester_origin,
-           parent, subject, object AS subject_path, session_name, workload, granularity, bound_by, not_after, tags,
-           source_identity, shared_id, copies, disputed
+           any_parent AS parent, any_subject AS subject, object AS subject_path, session_name, workload, granularity,
+           bound_by, any_not_after AS not_after, tags, source_identity, shared_id, any_policy AS policy,
+           any_population AS population_hint, copies, disputed
     FROM ranked
     WHERE position = 1
 """
-"""One issuance of each key: of the copies that several accounts received the one that says most (what the key is bound
-to, then who asked), then the first; one whose record is in conflict only where there is no other. An issuance is
-``disputed`` where its record is in conflict, or sound copies of it contradict each other."""
+"""One issuance of each key: of the copies that several accounts or systems wrote the one that says most (what the key
+is bound to, then who asked), then the first; one whose record is in conflict only where there is no other. What one
+copy does not say (parent, subject, expiry, policy) another may. An issuance is ``disputed`` where its record is in
+conflict, or sound copies of it contradict each other."""
 
 CONFLICTED_KEYS = """
     CREATE OR REPLACE TABLE conflicted_keys AS
@@ -72,7 +79,7 @@ USES = """
            min(principal) AS principal, min(principal_id) AS principal_id, min(principal_kind) AS principal_kind,
            min(session) AS session, min(created) AS created, min(account) AS account,
            bool_and(invoked_by IS NOT NULL) AS forwarded, bool_or(console) AS console,
-           min(invoked_by) AS invoked_by
+           min(invoked_by) AS invoked_by, min(population) AS population_hint, min(source) AS source
     FROM parts
     WHERE stage = 'use' AND key IS NOT NULL
     GROUP BY key
@@ -104,8 +111,8 @@ MADE = """
 
 ACTIVATIONS = """
     CREATE OR REPLACE TABLE activations AS
-    SELECT key, time, event, leaf FROM parts
-    WHERE stage = 'change' AND effect = 'key.activate' AND key IS NOT NULL
+    SELECT key, time, event, leaf, effect FROM parts
+    WHERE effect IN ('key.activate', 'credential.drop_failed') AND key IS NOT NULL
 """
 """Keys that were made active again: a step of theirs, which undoes an end."""
 
@@ -140,6 +147,7 @@ CLASSES = """
                WHEN u.forwarded THEN 'forward access session'
                WHEN u.console OR c.time IS NOT NULL THEN 'console'
                WHEN r.principal IS NOT NULL THEN 'provider-internal'
+               WHEN u.key NOT LIKE 'aws_akid:%' THEN 'issuance not seen'
                WHEN u.created IS NULL OR u.created < s.started THEN 'older than the logs'
                ELSE 'unexplained'
            END AS class,
@@ -148,6 +156,7 @@ CLASSES = """
                WHEN u.console THEN 'sessionCredentialFromConsole'
                WHEN c.time IS NOT NULL THEN 'principal and creation date of a console key or login'
                WHEN r.principal IS NOT NULL THEN 'a role under aws-service-role/'
+               WHEN u.key NOT LIKE 'aws_akid:%' THEN 'no record that was read issues it'
                WHEN u.created IS NULL THEN 'long-lived: the log gives no creation date'
                WHEN u.created < s.started THEN 'created before the log of its account starts'
                ELSE 'created while the log runs, and no record issues it'

@@ -19,7 +19,7 @@ MACHINE_USES = """
     FROM parts p
     JOIN credentials c ON c.key = p.key
     LEFT JOIN spellings s ON s.origin = p.origin
-    WHERE p.stage = 'use' AND c.population = 'machine' AND p.origin IS NOT NULL
+    WHERE p.stage = 'use' AND p.effect IS NULL AND c.population = 'machine' AND p.origin IS NOT NULL
 """
 
 EXPLAINED = f"""

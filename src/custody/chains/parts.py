@@ -1,4 +1,7 @@
-"""The view ``parts``: every part of every committed record, with conflicts and variants settled.
+"""The views ``every_part`` and ``parts`` of every committed record, with conflicts, variants and aliases settled.
+
+``parts`` leaves out what neither an issuer nor a verifier says (an asserter of its own): that can be shown beside a
+chain, and is never joined into one.
 
 A record whose identity came with other values is in conflict: all values are joined, and nothing may be proved by
 them. A copy in another wrapping that only lacks fields of a fuller one is a variant: it adds nothing and is left out.
@@ -12,10 +15,12 @@ from pathlib import Path
 
 import msgspec
 
+from custody.chains import aliases
 from custody.engine.duck import Engine, parquet
 from custody.model.records import PARTS_COLUMNS
 from custody.store.values import lacks_only
 
+COLUMNS = ("leaf", *(name for name in PARTS_COLUMNS if name != "row"), "extra", "in_conflict")
 SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "bool": "BOOLEAN"}
 
 
@@ -92,14 +97,18 @@ def _is_fuller(other: Value, one: Value) -> bool:
 
 
 def reopen(engine: Engine, files: Sequence[Path]) -> None:
-    """Make the view ``parts`` over some event files again, to look and not to count; ``variants`` is there already."""
+    """Make the views of parts over some event files again, to look and not to count.
+
+    ``variants`` and ``aliases`` are there already.
+    """
     rows = parquet(files) if files else _nothing()
     fewer = FEWER if engine.number("SELECT count(*) FROM variants") else ""
-    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.*, {NO_FLAGS} FROM {rows} p{fewer}")
+    renamed = engine.number("SELECT count(*) FROM aliases") > 0
+    _views(engine, f"SELECT p.*, {NO_FLAGS} FROM {rows} p{fewer}", renamed=renamed)
 
 
 def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) -> None:
-    """Make the view ``parts`` over the event files, and the tables ``conflicted`` and ``variants``."""
+    """Make the views of parts over the event files, and the tables ``conflicted``, ``variants`` and ``aliases``."""
     engine.table(
         "conflicted",
         {"source": "VARCHAR", "event": "VARCHAR", "leaf": "BIGINT"},
@@ -116,7 +125,16 @@ def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) 
         engine.run(f"CREATE OR REPLACE TABLE extra_uses AS {EXTRA_USES.format(rows=rows)}")
     fewer = any(record.variants for record in repeated)
     flags, join = (FLAGS, EXTRA) if several else (NO_FLAGS, "")
-    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.*, {flags} FROM {rows} p{join}{FEWER if fewer else ''}")
+    named = f"SELECT p.*, {flags} FROM {rows} p{join}{FEWER if fewer else ''}"
+    engine.run(f"CREATE OR REPLACE VIEW named_parts AS {named}")
+    _views(engine, named, renamed=aliases.build(engine))
+
+
+def _views(engine: Engine, named: str, *, renamed: bool) -> None:
+    """``every_part`` of ``named``, and ``parts``: those that issuers and verifiers assert."""
+    sql = aliases.resolved(COLUMNS, f"({named})") if renamed else named
+    engine.run(f"CREATE OR REPLACE VIEW every_part AS {sql}")
+    engine.run("CREATE OR REPLACE VIEW parts AS SELECT * FROM every_part WHERE asserter IS NULL")
 
 
 def _nothing() -> str:

@@ -4,6 +4,9 @@ A child inherits the population of its exact parent; the contract can overrule. 
 the decisions that this SQL carries out.
 """
 
+from collections.abc import Sequence
+
+from custody.chains.join import CANDIDATE, PARENT, Join, load, views
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
 from custody.model.keys import names_of
@@ -11,12 +14,18 @@ from custody.model.keys import names_of
 PARENTS = """
     CREATE OR REPLACE TABLE parents AS
     SELECT from_key AS key, min(to_key) AS parent, bool_or(disputed) AS disputed FROM (
-        SELECT from_key, to_key, FALSE AS disputed FROM join_parent_key
-        UNION ALL
-        SELECT from_key, to_key, disputed FROM join_shared_event
+        {edges}
     ) edges
     GROUP BY from_key
 """
+
+CANDIDATES = """
+    CREATE OR REPLACE TABLE candidate_parents AS
+    SELECT from_key AS key, to_key AS parent, candidates, leaf FROM (
+        {edges}
+    ) edges
+"""
+
 
 PEOPLE = """
     CREATE OR REPLACE TABLE people AS
@@ -39,6 +48,7 @@ OWN = """
     CREATE OR REPLACE TABLE own_population AS
     SELECT k.key, k.class, k.subject, k.workload, k.account,
            CASE
+               WHEN k.hint IS NOT NULL THEN k.hint
                WHEN k.subject IN (SELECT principal FROM service_roles) THEN 'provider-internal'
                WHEN k.issued AND (k.service_issued OR k.method LIKE '%WithWebIdentity' OR k.granularity = 'pod')
                    THEN 'machine'
@@ -46,13 +56,15 @@ OWN = """
                     OR k.principal_id IN (SELECT principal_id FROM people WHERE principal_id IS NOT NULL)
                     OR k.subject IN (SELECT principal FROM people WHERE principal IS NOT NULL) THEN 'person'
                ELSE 'unknown'
-           END AS population
+           END AS population,
+           k.hint IS NOT NULL AS settled
     FROM (
         SELECT coalesce(i.key, u.key) AS key, i.key IS NOT NULL AS issued, x.class AS class,
                coalesce(i.subject, u.principal) AS subject, i.workload AS workload,
                coalesce(i.account, u.account) AS account,
                coalesce(i.requester_kind = 'AWSService', FALSE) AS service_issued,
-               coalesce(i.method, '') AS method, i.granularity AS granularity, u.principal_id AS principal_id
+               coalesce(i.method, '') AS method, i.granularity AS granularity, u.principal_id AS principal_id,
+               coalesce(i.population_hint, u.population_hint) AS hint
         FROM issues i
         FULL OUTER JOIN uses u ON u.key = i.key
         LEFT JOIN unissued x ON x.key = u.key
@@ -68,7 +80,8 @@ TREE = """
         WHERE NOT EXISTS (SELECT 1 FROM parents p WHERE p.key = n.key)
         UNION ALL
         SELECT p.key AS key, w.root AS root, w.depth + 1 AS depth,
-               coalesce(n.declared, CASE WHEN n.own = 'provider-internal' THEN n.own ELSE w.population END)
+               coalesce(n.declared,
+                        CASE WHEN n.settled OR n.own = 'provider-internal' THEN n.own ELSE w.population END)
                    AS population,
                w.disputed OR n.disputed AS disputed
         FROM walk w
@@ -83,7 +96,7 @@ is reached from no root: absent."""
 
 NODES = """
     CREATE OR REPLACE TABLE nodes AS
-    SELECT o.key, o.population AS own, c.population AS declared,
+    SELECT o.key, o.population AS own, o.settled, c.population AS declared,
            coalesce(i.disputed, d.key IS NOT NULL) OR coalesce(r.disputed, FALSE) AS disputed
     FROM own_population o
     LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
@@ -91,7 +104,7 @@ NODES = """
     LEFT JOIN disputed_uses d ON d.key = o.key
     LEFT JOIN parents r ON r.key = o.key
     UNION ALL
-    SELECT DISTINCT p.parent, 'unknown', CAST(NULL AS VARCHAR), FALSE
+    SELECT DISTINCT p.parent, 'unknown', FALSE, CAST(NULL AS VARCHAR), FALSE
     FROM parents p
     WHERE NOT EXISTS (SELECT 1 FROM own_population o WHERE o.key = p.parent)
 """
@@ -105,9 +118,21 @@ POPULATIONS = """
 """
 
 
+def parents(joins: Sequence[Join]) -> str:
+    """The SQL of ``parents``: every exact edge that some join declares."""
+    edges = [f"SELECT from_key, to_key, disputed FROM {join.view}" for join in views(joins, PARENT)]
+    return PARENTS.format(edges=" UNION ALL ".join(edges))
+
+
+def candidates(joins: Sequence[Join]) -> str:
+    """The SQL of ``candidate_parents``: every edge that is not exact."""
+    edges = [f"SELECT from_key, to_key, candidates, leaf FROM {join.view}" for join in views(joins, CANDIDATE)]
+    return CANDIDATES.format(edges=" UNION ALL ".join(edges))
+
+
 def build(engine: Engine, contract: Contract) -> None:
     """Make ``parents``, ``people``, ``own_population``, ``identity_classes``, ``tree`` and ``populations``."""
-    for step in (PARENTS, PEOPLE, OWN):
+    for step in (parents(load()), candidates(load()), PEOPLE, OWN):
         engine.run(step)
     _identity_classes(engine, contract)
     for step in (NODES, TREE, POPULATIONS):

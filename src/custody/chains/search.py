@@ -45,7 +45,7 @@ def by_table(engine: Engine, text: str) -> Searched:
     if CREDENTIAL.fullmatch(text):
         return _found(engine, "credential id", "SELECT key, uses FROM credentials WHERE credential = ?", text)
     if _typed(text):
-        return _found(engine, "key", "SELECT key, uses FROM credentials WHERE key = ?", text)
+        return _by_key(engine, text)
     if ACCESS_KEY.fullmatch(text):
         key = f"aws_akid:aws:{text}"
         found = _found(engine, "access key", "SELECT key, uses FROM credentials WHERE key = ?", key)
@@ -64,7 +64,8 @@ def by_parts(engine: Engine, text: str, leaves: tuple[int, ...]) -> Searched:
     if leaves:
         marks = ", ".join("?" for _ in leaves)
         rows = engine.rows(
-            f"SELECT key, count(*) FROM parts WHERE leaf IN ({marks}) AND key LIKE 'aws_akid:%' GROUP BY key",
+            f"SELECT key, count(*) FROM parts WHERE leaf IN ({marks}) AND stage IN ('issue', 'use') "
+            "AND key IS NOT NULL GROUP BY key",
             list(leaves),
         )
         return _ranked(rows, "event id", ("event id",))
@@ -79,6 +80,17 @@ def by_parts(engine: Engine, text: str, leaves: tuple[int, ...]) -> Searched:
     return Searched(hits=(), searched=("event id", "resource", "user agent", "service"))
 
 
+def _by_key(engine: Engine, text: str) -> Searched:
+    """A typed key: that of a credential, another name of one, or the run, principal or workload of some."""
+    sql = (
+        "SELECT key, uses FROM credentials WHERE key = ? OR subject = ? OR workload = ? OR run = ? "
+        "OR key IN (SELECT a.target FROM aliases a WHERE a.key = ?) "
+        "OR key IN (SELECT s.key FROM sessions s WHERE s.session = ?)"
+    )
+    rows = engine.rows(f"{sql} ORDER BY uses DESC, key LIMIT {LIMIT}", [text] * 6)
+    return _ranked(rows, "key", ("key, other name, principal, workload, run, session",))
+
+
 def _forward(engine: Engine, key: str) -> Searched:
     rows = engine.rows("SELECT f.key, f.uses FROM forward_sessions f WHERE f.key = ?", [key])
     return _ranked(rows, "forward access session", ("access key", "forward access session"))
@@ -91,6 +103,9 @@ def _by_name(engine: Engine, text: str) -> Searched:
         "session": "session = ?",
         "role or user": ends.format("subject"),
         "workload": ends.format("workload"),
+        "run": ends.format("run"),
+        "key": "right(key, length(?) + 1) = concat(':', ?)",
+        "other name": "key IN (SELECT a.target FROM aliases a WHERE right(a.key, length(?) + 1) = concat(':', ?))",
         "session name": "session_name = ?",
     }
     found: dict[str, tuple[str, int]] = {}

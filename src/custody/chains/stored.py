@@ -9,8 +9,12 @@ from custody.engine.duck import Engine, literal, parquet
 from custody.model.records import PARTS_COLUMNS
 
 FILES_OF_KEYS = """
-    SELECT key, filename, count(*) AS parts FROM {rows}
-    WHERE key IS NOT NULL GROUP BY key, filename ORDER BY key, filename
+    SELECT coalesce(a.target, p.key) AS key, p.filename AS filename, count(*) AS parts
+    FROM {rows} p
+    LEFT JOIN aliases a ON a.key = p.key
+    WHERE p.key IS NOT NULL
+    GROUP BY coalesce(a.target, p.key), p.filename
+    ORDER BY 1, 2
 """
 
 
@@ -66,6 +70,11 @@ COLUMNS = {
     "ends": "key",
     "activations": "key",
     "use_origins": "key",
+    "aliases": "target",
+    "sessions": "key",
+    "approvals": "key",
+    "refreshes": "key",
+    "told": "key",
 }
 """The tables that a chain is made of, and the column by which each belongs to a key."""
 

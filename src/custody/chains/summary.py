@@ -67,23 +67,23 @@ def skipped(engine: Engine) -> dict[str, int]:
 
 def events(engine: Engine) -> int:
     """Events of the records that were understood; the values beyond the first of one identity are not new events."""
-    every = engine.number("SELECT count(DISTINCT leaf) FROM parts")
+    every = engine.number("SELECT count(DISTINCT leaf) FROM every_part")
     return every - engine.number(
         "SELECT coalesce(sum(total - 1), 0) FROM (SELECT count(DISTINCT c.leaf) AS total FROM conflicted c "
-        "JOIN parts p ON p.leaf = c.leaf GROUP BY c.source, c.event) repeated"
+        "JOIN every_part p ON p.leaf = c.leaf GROUP BY c.source, c.event) repeated"
     )
 
 
 def scope(engine: Engine) -> Scope:
     """What was read: per source and account its regions, event classes and period; and what was not."""
     rows = engine.rows(
-        "SELECT source, account, min(time), max(time), count(DISTINCT leaf) FROM parts WHERE time IS NOT NULL "
+        "SELECT source, account, min(time), max(time), count(DISTINCT leaf) FROM every_part WHERE time IS NOT NULL "
         "GROUP BY source, account ORDER BY source, account"
     )
     regions = _lists(engine, "region")
     categories = _lists(engine, "category")
     read = tuple(_part(row, regions, categories) for row in rows)
-    return Scope(read=read, not_read=_not_read(read))
+    return Scope(read=read, not_read=(*_not_read(read), *_absent(engine)))
 
 
 def _part(
@@ -105,7 +105,7 @@ def _part(
 def _lists(engine: Engine, column: str) -> dict[object, list[str]]:
     found: dict[object, list[str]] = {}
     rows = engine.rows(
-        f"SELECT DISTINCT source, account, {column} FROM parts WHERE {column} IS NOT NULL "
+        f"SELECT DISTINCT source, account, {column} FROM every_part WHERE {column} IS NOT NULL "
         f"ORDER BY source, account, {column}"
     )
     for source, account, value in rows:
@@ -120,7 +120,13 @@ def _not_read(read: tuple[ScopePart, ...]) -> tuple[str, ...]:
         missing.append("data events")
     if "networkactivity" not in categories:
         missing.append("network activity events")
-    return (*missing, "orchestrators", "approvals")
+    return tuple(missing)
+
+
+def _absent(engine: Engine) -> tuple[str, ...]:
+    """What no source told: runs, and approvals."""
+    wanted = (("orchestrators", "SELECT count(*) FROM runs"), ("approvals", "SELECT count(*) FROM decisions"))
+    return tuple(name for name, sql in wanted if not engine.number(sql))
 
 
 def _counts(engine: Engine, sql: str) -> dict[str, int]:

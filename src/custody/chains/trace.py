@@ -2,9 +2,11 @@
 
 import msgspec
 
+from custody.chains import beside
+from custody.chains.join import PARENT, use_join
 from custody.engine.duck import Cell, Engine
 from custody.model.effects import said
-from custody.model.events import Asserter
+from custody.model.events import STAGE_ORDER, Asserter
 from custody.model.keys import credential_id, stable_id
 from custody.model.report import LeafRef, Related, Step
 from custody.model.times import duration, text
@@ -42,6 +44,11 @@ class Credential(msgspec.Struct, frozen=True, array_like=True):
     uses: int
     successes: int
     denied: int
+    run: str | None
+    run_grade: str | None
+    run_asserter: str | None
+    run_link: str | None
+    policy: str | None
     run_started: int | None
     run_start_leaf: int | None
     run_start_event: str | None
@@ -68,10 +75,10 @@ def credential(engine: Engine, key: str) -> Credential | None:
 
 
 def steps(engine: Engine, found: Credential) -> tuple[Step, ...]:
-    """Every step in the order of time and stage: run start, issue, uses, changes of its principal's end, run end."""
+    """Every step in the order of time and stage, from the start of its run to the end of it."""
     every = [*_issue(found), *_run(found), *_uses(engine, found.key), *_ends(engine, found.key)]
-    order = {"start": 0, "issue": 1, "use": 2, "revoke": 3, "end": 4, "change": 5}
-    return tuple(sorted(every, key=lambda step: (step.time, order.get(step.stage, 9), step.leaf.index)))
+    every += beside.steps(engine, found.key)
+    return tuple(sorted(every, key=lambda step: (step.time, STAGE_ORDER.get(step.stage, 99), step.leaf.index)))
 
 
 def _issue(found: Credential) -> list[Step]:
@@ -91,7 +98,7 @@ def _issue(found: Credential) -> list[Step]:
             leaf=LeafRef(LOG, found.issue_leaf),
             join="exact",
             asserter=Asserter.ISSUER.value,
-            rule="access_key",
+            rule=use_join(found.key),
             text=f"{found.method} by {by}{life}",
         )
     ]
@@ -108,10 +115,10 @@ def _run(found: Credential) -> list[Step]:
             time=text(moment) or "",
             event=event or "",
             leaf=LeafRef(LOG, leaf),
-            join="exact",
-            asserter=Asserter.ISSUER.value,
-            rule="run_end",
-            text=f"{what}: {(found.workload or '').split(':', 2)[-1]}",
+            join=found.run_grade or "exact",
+            asserter=found.run_asserter or Asserter.ISSUER.value,
+            rule="run_end" if found.run_link in (None, "bound at issue") else found.run_link,
+            text=f"{what}: {(found.run or found.workload or '').split(':', 2)[-1]}",
         )
         for moment, leaf, event, stage, what in ends
         if moment is not None and leaf is not None
@@ -137,10 +144,10 @@ def _uses(engine: Engine, key: str) -> list[Step]:
         f"WHERE key = ? AND stage = 'use' ORDER BY time, leaf LIMIT {SHOWN_USES}",
         [key],
     )
-    return [_use(msgspec.convert(row, Use)) for row in rows]
+    return [_use(key, msgspec.convert(row, Use)) for row in rows]
 
 
-def _use(use: Use) -> Step:
+def _use(key: str, use: Use) -> Step:
     through = f" through {use.invoked_by}" if use.invoked_by else ""
     return Step(
         stage="use",
@@ -149,7 +156,7 @@ def _use(use: Use) -> Step:
         leaf=LeafRef(LOG, use.leaf),
         join="exact",
         asserter=Asserter.VERIFIER.value,
-        rule="access_key",
+        rule=use_join(key),
         text=f"{use.service.split('.')[0]}:{use.action}{through}",
         origin=use.origin,
         outcome=use.outcome,
@@ -160,7 +167,7 @@ def _ends(engine: Engine, key: str) -> list[Step]:
     rows = engine.rows(
         "SELECT time, event, leaf, effect FROM ("
         "SELECT time, event, leaf, effect, key FROM ends UNION ALL "
-        "SELECT time, event, leaf, 'key.activate', key FROM activations) steps "
+        "SELECT time, event, leaf, effect, key FROM activations) steps "
         "WHERE key = ? ORDER BY time, leaf LIMIT 16",
         [key],
     )
@@ -200,7 +207,7 @@ def origins(engine: Engine, key: str) -> tuple[tuple[str, int, str], ...]:
 def parent(engine: Engine, key: str) -> Related | None:
     """The exact parent, None where there is none."""
     rows = engine.rows(
-        "SELECT to_key, link, leaf FROM links WHERE from_key = ? AND link IN ('parent_key', 'shared_event') "
+        f"SELECT to_key, link, leaf FROM links WHERE from_key = ? AND relation = '{PARENT}' "
         "ORDER BY link, to_key LIMIT 1",
         [key],
     )
@@ -211,7 +218,7 @@ def children(engine: Engine, key: str) -> tuple[Related, ...]:
     """The exact children, first issued first, at most SHOWN_RELATED."""
     rows = engine.rows(
         "SELECT from_key, link, leaf FROM links_by_parent "
-        f"WHERE to_key = ? AND link IN ('parent_key', 'shared_event') ORDER BY leaf, from_key LIMIT {SHOWN_RELATED}",
+        f"WHERE to_key = ? AND relation = '{PARENT}' ORDER BY leaf, from_key LIMIT {SHOWN_RELATED}",
         [key],
     )
     return tuple(_related(*row) for row in rows)
@@ -219,9 +226,7 @@ def children(engine: Engine, key: str) -> tuple[Related, ...]:
 
 def children_total(engine: Engine, key: str) -> int:
     """How many exact children there are."""
-    return engine.number(
-        "SELECT count(*) FROM links_by_parent WHERE to_key = ? AND link IN ('parent_key', 'shared_event')", [key]
-    )
+    return engine.number(f"SELECT count(*) FROM links_by_parent WHERE to_key = ? AND relation = '{PARENT}'", [key])
 
 
 def forward_sessions(engine: Engine, key: str) -> int:

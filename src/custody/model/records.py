@@ -24,6 +24,12 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     dots a path: ``properties.log``), None where the element itself is the record. ``encoded`` says that the member is
     JSON, or a line of text, in a JSON string (``CloudTrailEvent``): the record is then the string token, quotes and
     escapes included. ``marker`` is a member that must be present for a stand-alone wrapper to be recognised.
+
+    ``beside`` is the name of a member that must stand in the same object as the array, before or after it: a name as
+    common as ``items`` or ``events`` alone would tear the records of other logs apart. Without that member the object
+    is a record like any other, unless it is longer than a record may be. Several wrappings may declare one container:
+    for each element the first one whose ``beside``, ``inner`` and ``marker`` are there is taken, else the element is
+    the record, in the form of the first such wrapping without ``inner`` (``array`` where there is none).
     """
 
     form: str
@@ -31,6 +37,7 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     inner: str | None = None
     encoded: bool = False
     marker: str | None = None
+    beside: str | None = None
 
 
 class TextFraming(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -171,6 +171,7 @@ class Related(msgspec.Struct, frozen=True, kw_only=True):
     credential: str
     join: str
     leaf: LeafRef
+    grade: str = "exact"
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +191,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """One credential from issue to end.
 
+    ``keys`` are the first and the others that its issuing record names. ``run`` is the one run that it worked for, with
+    the grade of that binding, ``candidates`` may be its parent by joins that are not exact.
     ``mentions`` are records with duplicate keys, which are not understood, whose bytes hold what was asked for.
     """
 
@@ -217,4 +220,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Answer, ...]
     findings: tuple[str, ...] = ()
     conflicted: bool = False
+    run: str | None = None
+    run_grade: str | None = None
+    policy: str | None = None
+    candidates: tuple[Related, ...] = ()
     mentions: tuple[LeafRef, ...] = ()

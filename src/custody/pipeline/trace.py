@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from custody.chains import search, stored, trace
+from custody.chains import beside, search, stored, trace
 from custody.errors import NotFound
 from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
@@ -123,7 +123,7 @@ def _chain(tables: Answers, found: trace.Credential, verdicts: Mapping[str, Verd
         credential=found.credential,
         who=found.who,
         population=found.population,
-        keys=(found.key,),
+        keys=(found.key, *beside.aliases(engine, key)),
         subject=found.subject,
         workload=found.workload,
         lineage=found.lineage_id,
@@ -144,6 +144,10 @@ def _chain(tables: Answers, found: trace.Credential, verdicts: Mapping[str, Verd
         verdicts=tuple(_answer(question, verdict) for question, verdict in verdicts.items()),
         findings=tuple(each.id for each in tables.report.findings if each.subject == key),
         conflicted=found.conflicted,
+        run=found.run,
+        run_grade=found.run_grade,
+        policy=found.policy,
+        candidates=beside.candidates(engine, key),
     )
 
 

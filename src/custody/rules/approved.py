@@ -1,27 +1,133 @@
-"""Was the credential approved, where the contract asks for it?"""
+"""Was the credential approved, where the contract asks for it: before its use, by another, by enough people?
+
+An approval proves only what reaches the credential by exact links that issuers assert. One that reaches it through a
+session name or a ticket's key is a claim, though what such a claim shows to be wrong is worth acting on.
+"""
 
 import msgspec
 
-from custody.model.contracts import Contract
-from custody.model.verdicts import Question, Severity, Verdict, not_applicable, unproven
+from custody.model.contracts import Approval, Contract
+from custody.model.times import text
+from custody.model.verdicts import (
+    Basis,
+    Best,
+    Question,
+    Severity,
+    Verdict,
+    indicated,
+    not_applicable,
+    proved,
+    unproven,
+    violated,
+)
 from custody.rules.rule import Rule
+
+FACTS = """
+    WITH facts AS (
+        SELECT a.key, a.approver, a.requester, a.effect, a.time, a.leaf, a.via,
+               a.grade = 'exact' AND a.asserter = 'issuer' AS strong,
+               coalesce(u.first_use, i.issued_at) AS needed
+        FROM approvals a
+        LEFT JOIN uses u ON u.key = a.key
+        LEFT JOIN issues i ON i.key = a.key
+    ), told AS (
+        SELECT f.*,
+               f.effect = 'approval.grant' AS granted,
+               f.effect = 'approval.grant' AND f.needed IS NOT NULL AND f.time > f.needed AS late,
+               f.effect = 'approval.grant' AND f.requester IS NOT NULL AND f.approver = f.requester AS own
+        FROM facts f
+    )
+    SELECT key,
+           count(DISTINCT CASE WHEN granted AND NOT late AND NOT own AND strong THEN approver END) AS good_strong,
+           count(DISTINCT CASE WHEN granted AND NOT late AND NOT own THEN approver END) AS good,
+           count(DISTINCT CASE WHEN granted AND NOT late AND NOT own AND strong AND requester IS NOT NULL
+                               THEN approver END) AS apart,
+           count(DISTINCT CASE WHEN late THEN leaf END) AS late,
+           bool_and(strong) AS all_strong,
+           count(DISTINCT CASE WHEN own THEN leaf END) AS own,
+           count(DISTINCT CASE WHEN effect = 'approval.deny' THEN leaf END) AS denied,
+           min(CASE WHEN late THEN time END) AS late_time, min(needed) AS needed,
+           min(via) AS via, min(CASE WHEN granted THEN approver END) AS approver,
+           array_sort(array_agg(DISTINCT leaf)) AS leaves
+    FROM told
+    GROUP BY key
+"""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """The facts that this rule looks at."""
 
     identity_class: str | None
+    issue_leaf: int | None
+    run: str | None
+    issue_disputed: bool
+    good_strong: int | None
+    good: int | None
+    apart: int | None
+    late: int | None
+    all_strong: bool | None
+    own: int | None
+    denied: int | None
+    late_time: int | None
+    needed: int | None
+    via: str | None
+    approver: str | None
+    leaves: list[int] | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
-    """Not applicable where no contract asks; unproven where one does and no approval log was read."""
+    """Not applicable where no contract asks; else what the approvals that reach the credential show."""
     asked = next((each.approval for each in contract.classes if each.name == row.identity_class), None)
     if asked is None:
         return not_applicable("no contract asks for approval")
-    return unproven(
-        f"the contract asks for {asked.count} approval(s) by {asked.by}; no approval log was read",
-        settles="a source of approvals",
+    if row.issue_disputed:
+        return unproven("the issuing record is in conflict", Best.NOTHING)
+    if row.good is None or row.leaves is None:
+        return _nothing(asked, row)
+    leaves = (*row.leaves, *(() if row.issue_leaf is None else (row.issue_leaf,)))
+    separate = not asked.not_ or "requester" not in asked.not_ or (row.apart or 0) >= asked.count
+    if (row.good_strong or 0) >= asked.count and separate:
+        return proved(f"{row.good_strong} approval(s) before use, by {_short(row.approver)}", Basis.OBSERVED, *leaves)
+    if row.good >= asked.count:
+        why = "the requester is not known" if not separate else f"through {row.via}, which the client names"
+        return unproven(f"approved before use by {_short(row.approver)}, {why}", Best.INDICATED, *leaves)
+    return _wrong(row, asked, leaves)
+
+
+def _wrong(row: Row, asked: Approval, leaves: tuple[int, ...]) -> Verdict:
+    """Approvals that do not suffice: a violation where issuers assert every link, else worth acting on."""
+    if row.own:
+        what, title = f"approved by the requester, {_short(row.approver)}", "approved by the requester"
+    elif row.late:
+        what = f"approved at {text(row.late_time)}, after the first use at {text(row.needed)}"
+        title = "approved after use"
+    elif row.denied:
+        what, title = "the approval was refused, and it was used", "used though refused"
+    else:
+        what, title = f"{row.good} of {asked.count} approvals", "too few approvals"
+    if row.all_strong:
+        return violated(what, Basis.OBSERVED, *leaves)
+    return indicated(f"{what} (through {row.via})", Severity.HIGH, *leaves, settles=SETTLES, title=title)
+
+
+def _nothing(asked: Approval, row: Row) -> Verdict:
+    text_ = f"the contract asks for {asked.count} approval(s) by {asked.by}; none was read that reaches this credential"
+    if row.run is None:
+        return unproven(text_, settles="a binding of the credential to its run, and a source of approvals")
+    return indicated(
+        f"{text_} or its run {_short(row.run)}",
+        Severity.MEDIUM,
+        *(() if row.issue_leaf is None else (row.issue_leaf,)),
+        settles="a source of approvals that is known to be complete",
+        title="no approval",
     )
+
+
+SETTLES = "a binding of the credential to its run that the issuer asserts"
+
+
+def _short(key: str | None) -> str:
+    return (key or "nobody known").split(":", 2)[-1]
 
 
 RULE = Rule(
@@ -30,9 +136,10 @@ RULE = Rule(
     question=Question.APPROVED,
     severity=Severity.HIGH,
     why="A credential that needed approval and had none was nobody's decision.",
-    action="Connect the system in which approvals are given.",
+    action="Ask who let it happen; make the approval a condition of the issue, by someone else than the requester.",
     fix="a source of approvals",
     controls=("NHI10:2025", "AC-2", "CC6.2", "A.5.18"),
     row=Row,
     judge=judge,
+    facts=FACTS,
 )

@@ -13,7 +13,7 @@ def coverage(judged: Judged, contract: Contract, answered: frozenset[Question]) 
     fix = judged.settles.most_common()
     fix.sort(key=lambda item: (-item[1], item[0]))
     return Coverage(
-        population=Ratio(count=None, of=None, why="no orchestrator was read"),
+        population=_population(judged),
         chains=Ratio(count=judged.complete, of=judged.machines, why=_why(judged, contract, answered)),
         identities=Ratio(count=judged.complete_identities, of=judged.identities, why=_why(judged, contract, answered)),
         questions=tuple(_counts(judged, question, question in answered) for question in Question),
@@ -21,6 +21,13 @@ def coverage(judged: Judged, contract: Contract, answered: frozenset[Question]) 
         cheapest_fix_settles=fix[0][1] if fix else 0,
         contract=contract.digest,
     )
+
+
+def _population(judged: Judged) -> Ratio:
+    if not judged.runs:
+        return Ratio(count=None, of=None, why="no orchestrator was read")
+    why = "" if judged.runs_with_chain else "no credential is bound to a run that an orchestrator recorded"
+    return Ratio(count=judged.runs_with_chain, of=judged.runs, why=why)
 
 
 def _counts(judged: Judged, question: Question, is_judged: bool) -> QuestionCounts:

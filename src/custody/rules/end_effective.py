@@ -5,6 +5,7 @@ import msgspec
 from custody.chains.credentials import PROPAGATION
 from custody.model.contracts import Contract
 from custody.model.effects import said
+from custody.model.times import text as moment
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven, violated
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
 
@@ -28,6 +29,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     issue_disputed: bool
     use_disputed: bool
     as_of: int
+    surviving_sessions: int
+    surviving_open_leaf: int | None
+    surviving_close_leaf: int | None
+    surviving_closed: int | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -37,6 +42,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.late_uses:
         text = f"{_calls(row.late_uses)} after the end"
         return violated(text, Basis.OBSERVED, *(row.late_leaves or []), *cited, count=row.late_uses + len(cited))
+    if row.surviving_sessions and not row.end_disputed and not row.issue_disputed:
+        return _survived(row, cited)
     if row.late_disputed:
         text = f"{_calls(row.late_disputed)} after the end, told by records in conflict alone"
         return unproven(text, Best.INDICATED, *cited)
@@ -53,6 +60,13 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.issue_leaf is None:
         return unproven("no issuance is recorded, so no end is known", settles="the log of the issuing account")
     return open_until("alive", row.not_after, *cited)
+
+
+def _survived(row: Row, cited: tuple[int, ...]) -> Verdict:
+    sessions = (leaf for leaf in (row.surviving_open_leaf, row.surviving_close_leaf) if leaf is not None)
+    what = "a session was" if row.surviving_sessions == 1 else f"{row.surviving_sessions} sessions were"
+    text = f"{what} open after the end, until {moment(row.surviving_closed)}"
+    return violated(text, Basis.OBSERVED, *cited, *sessions)
 
 
 def _later(last: int | None, end: int | None) -> str:

@@ -6,6 +6,10 @@ from custody.model.contracts import Contract
 from custody.model.effects import said
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+from custody.rules.settling import issuer_log
+
+OBSERVED = ("credential.expire", "credential.drop")
+"""Ends that their own server recorded as done, not as asked for."""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -18,6 +22,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     end_until: int | None
     end_disputed: bool
     issue_disputed: bool
+    key: str
     as_of: int
 
 
@@ -27,7 +32,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING, *cited)
     if row.end_leaf is not None and row.end_until is None:
-        return proved(said(row.end_effect), Basis.ISSUER_ENFORCED, *cited, row.end_leaf)
+        basis = Basis.OBSERVED if row.end_effect in OBSERVED else Basis.ISSUER_ENFORCED
+        return proved(said(row.end_effect), basis, *cited, row.end_leaf)
     if row.not_after is not None and row.not_after < row.as_of:
         return proved("expired, as the issuer stated at issue", Basis.ISSUER_ENFORCED, *cited)
     if row.end_disputed:
@@ -35,7 +41,7 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.not_after is not None:
         return open_until("alive until it expires", row.not_after, *cited)
     if row.issue_leaf is None:
-        return unproven("no issuance is recorded, so no expiry is known", settles="the log of the issuing account")
+        return unproven("no issuance is recorded, so no expiry is known", settles=issuer_log(row.key))
     return open_until("alive: long-lived, and no end was seen", None, *cited)
 
 

@@ -5,6 +5,7 @@ import msgspec
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, indicated, proved, unproven
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+from custody.rules.settling import issuer_log
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -16,6 +17,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     unissued_evidence: str | None
     first_use_leaf: int | None
     uses: int
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -32,7 +34,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
             *leaves,
             settles="the log of the account, region or service that issued it",
         )
-    return unproven(f"{row.unissued_class}: {row.unissued_evidence}", Best.NOTHING, *leaves, settles="older logs")
+    settles = "older logs" if row.key.startswith("aws_akid:") else issuer_log(row.key)
+    return unproven(f"{row.unissued_class}: {row.unissued_evidence}", Best.NOTHING, *leaves, settles=settles)
 
 
 RULE = Rule(

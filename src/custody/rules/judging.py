@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from custody.chains.naming import WHO
 from custody.engine.duck import Cell, Engine
 from custody.model.contracts import Contract
 from custody.model.keys import credential_id, stable_id
@@ -49,13 +50,8 @@ class Judged(msgspec.Struct, kw_only=True):
     complete_identities: int
     identities: int
     settles: Counter[str]
-
-
-WHO = (
-    "concat(CASE WHEN c.issued THEN CASE WHEN c.not_after IS NULL THEN 'long-lived key …' ELSE 'temporary key …' END "
-    "ELSE 'key …' END, substr(c.key, greatest(length(c.key) - 7, 1)), ' of ', "
-    "coalesce(regexp_replace(coalesce(c.workload, c.subject), '^[^:]*:[^:]*:', ''), 'an unknown principal'))"
-)
+    runs: int = 0
+    runs_with_chain: int = 0
 
 
 def credentials_sql(rule: AnyRule, where: str) -> str:
@@ -97,6 +93,8 @@ def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> J
     )
     rows = engine.rows("SELECT key, subject FROM credentials WHERE population = 'machine'")
     machines = {str(key): subject for key, subject in rows}
+    judged.runs = engine.number("SELECT count(*) FROM runs")
+    judged.runs_with_chain = engine.number("SELECT count(DISTINCT run) FROM best_runs WHERE grade = 'exact'")
     judged.machines, judged.identities = len(machines), len(set(map(str, machines.values())))
     incomplete: set[str] = set()
     answered = {rule.question for rule in rules if rule.question is not None}
@@ -276,6 +274,8 @@ CREDENTIAL_COLUMNS = frozenset(
     "last_success first_use_leaf session created end_time end_effect end_leaf end_until end_disputed run_started "
     "run_start_leaf run_start_event run_ended run_end_leaf run_end_event late_uses late_first late_last late_leaves "
     "late_disputed run_late_uses run_late_leaves lineage lineage_first lineage_first_leaf lineage_position "
-    "lineage_size children conflicted chain_disputed issue_disputed use_disputed issued who as_of".split()
+    "lineage_size children conflicted chain_disputed issue_disputed use_disputed issued who as_of "
+    "run run_grade run_asserter run_link run_bound_leaf surviving_sessions surviving_open_leaf surviving_close_leaf "
+    "surviving_closed policy source use_source".split()
 )
 """The columns of the ``judged`` view; a test holds this list against it."""

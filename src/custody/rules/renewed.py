@@ -4,6 +4,7 @@ import msgspec
 
 from custody.chains.credentials import SHUTDOWN
 from custody.model.contracts import Contract
+from custody.model.events import Asserter
 from custody.model.verdicts import (
     Basis,
     Best,
@@ -32,6 +33,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     run_end_leaf: int | None
     identity_class: str | None
     issue_disputed: bool
+    run_grade: str | None
+    run_asserter: str | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
@@ -40,7 +43,9 @@ def judge(row: Row, contract: Contract) -> Verdict:
         return unproven("the issuing record is in conflict")
     if row.issue_leaf is None or row.issued_at is None or row.lineage is None:
         return not_applicable("not part of a lineage that the log can show")
-    if row.run_ended is not None and row.run_end_leaf is not None and row.issued_at > row.run_ended + GRACE:
+    bound = row.run_grade == "exact" and row.run_asserter == Asserter.ISSUER
+    ended = row.run_ended if bound else None
+    if ended is not None and row.run_end_leaf is not None and row.issued_at > ended + GRACE:
         return violated("issued after its run had ended", Basis.OBSERVED, row.issue_leaf, row.run_end_leaf)
     limit = next((each.max_life for each in contract.classes if each.name == row.identity_class), None)
     if limit is not None and row.lineage_first is not None and row.issued_at - row.lineage_first > limit:

@@ -3,6 +3,7 @@
 import msgspec
 
 from custody.model.contracts import Contract
+from custody.model.events import Asserter
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
 from custody.rules.rule import Rule
 
@@ -14,6 +15,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     requester: str | None
     issuing_service: str | None
     issue_disputed: bool
+    workload: str | None
+    bound_by: str | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -23,6 +26,9 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     asked = row.requester or row.issuing_service
+    if asked is None and row.workload is not None and row.bound_by == Asserter.ISSUER:
+        who = row.workload.split(":", 2)[-1]
+        return proved(f"asked for by {who} itself, as the issuer authenticated it", Basis.OBSERVED, row.issue_leaf)
     if asked is None:
         return unproven("the issuing record names no caller", Best.NOTHING, row.issue_leaf)
     return proved(f"asked for by {asked.split(':', 2)[-1]}", Basis.OBSERVED, row.issue_leaf)

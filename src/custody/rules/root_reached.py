@@ -19,6 +19,13 @@ FACTS = """
 
 ATTESTED = ("instance", "node", "pod", "process", "run")
 
+IDENTITIES = {
+    "oidc_subject": "web identity",
+    "k8s_service_account": "service account",
+    "spiffe": "SPIFFE identity",
+}
+"""Stable identities that an issuer verified by a token or document of theirs, though not to one run."""
+
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """The facts that this rule looks at."""
@@ -48,8 +55,9 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     attested = row.root_bound_by == Asserter.ISSUER and row.root_workload is not None
     if attested and row.root_granularity in ATTESTED and row.root_workload:
         return proved(f"{row.root_granularity} {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
-    if attested and row.root_method == "AssumeRoleWithWebIdentity" and row.root_workload:
-        return proved(f"web identity {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
+    kind = IDENTITIES.get((row.root_workload or "").partition(":")[0])
+    if attested and kind is not None and row.root_workload:
+        return proved(f"{kind} {row.root_workload.split(':', 2)[-1]}", Basis.OBSERVED, *cited)
     if row.root_population == "person" and row.root_subject:
         return proved(f"the person {row.root_subject.split('/')[-1]}, by a key of theirs", Basis.OBSERVED, *cited)
     return unproven(

@@ -5,13 +5,17 @@ from hashlib import sha256
 
 import msgspec
 
-from custody.chains import build, credentials, join, keys
+from custody.chains import aliases, approvals, bindings, build, clocks, credentials, join, keys, populations, runs
 from custody.rules.rule import Rule
 
 
 def shape(rules: Sequence[Rule[msgspec.Struct]]) -> str:
     """A short digest of the SQL that makes the tables, and of the columns that rules ask for."""
     texts = [f"{name}: {sql}" for name, sql in sorted(build.TABLES.items())]
-    texts += [*keys.STEPS, *credentials.STEPS, *(each.sql for each in join.load())]
+    for room in (keys, runs, clocks, credentials, approvals):
+        texts += room.STEPS
+    joins = join.load()
+    texts += [aliases.PAIRS, bindings.own_runs(joins), bindings.KEY_RUNS, bindings.BEST_RUNS, credentials.ends(joins)]
+    texts += [populations.parents(joins), populations.candidates(joins), *(each.sql for each in joins)]
     texts += [f"{rule.id}: {rule.facts} {rule.row.__struct_fields__}" for rule in rules]
     return sha256(chr(0).join(texts).encode()).hexdigest()[:16]

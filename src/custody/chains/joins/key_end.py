@@ -1,21 +1,26 @@
-"""AWS: DeleteAccessKey and UpdateAccessKey name the key that they end; a later activation undoes a deactivation."""
+"""A record names the key that it ends: deleted, made inactive, revoked, expired or dropped; a later one may undo it."""
 
-from custody.chains.join import Grade, Join
+from custody.chains.join import END, Grade, Join, listed
+from custody.model.effects import Kind, of_kind
+
+ENDS = listed(of_kind(Kind.KEY_END, Kind.KEY_PAUSE))
+PAUSES = listed((*of_kind(Kind.KEY_PAUSE), "credential.drop"))
+REOPENS = listed((*of_kind(Kind.KEY_REOPEN), "credential.drop_failed"))
 
 JOIN = Join(
     id="key_end",
-    relation="end → issue",
+    relation=END,
     grade=Grade.EXACT,
-    fields="requestParameters.accessKeyId = the issued access key",
+    fields="requestParameters.accessKeyId, accessor, lease id, credential id or role name = the issued key",
     asserter="issuer",
-    pitfalls="an inactive key can be made active again; within one second the activation is taken to come after",
-    sql="""
+    pitfalls="an inactive key can be made active again, a drop can fail; within one second that is taken to come after",
+    sql=f"""
         SELECT e.key AS from_key, e.key AS to_key, e.leaf AS leaf, e.time AS time, e.effect AS effect,
                e.event AS event, min(a.time) AS until
         FROM parts e
         LEFT JOIN parts a
-          ON a.key = e.key AND a.effect = 'key.activate' AND e.effect = 'key.deactivate' AND a.time >= e.time
-        WHERE e.stage = 'revoke' AND e.effect IN ('key.delete', 'key.deactivate')
+          ON a.key = e.key AND a.effect IN {REOPENS} AND e.effect IN {PAUSES} AND a.time >= e.time
+        WHERE e.stage IN ('revoke', 'expire') AND e.effect IN {ENDS} AND e.key IS NOT NULL AND e.outcome = 'success'
         GROUP BY e.key, e.leaf, e.time, e.effect, e.event
     """,
 )

@@ -1,10 +1,10 @@
 """AWS: the policy AWSRevokeOlderSessions refuses every session of its role that was issued before its cut-off."""
 
-from custody.chains.join import Grade, Join
+from custody.chains.join import END, Grade, Join
 
 JOIN = Join(
     id="session_revocation",
-    relation="end → issue",
+    relation=END,
     grade=Grade.EXACT,
     fields="DateLessThan aws:TokenIssueTime of the policy > time of issue; roleName = the principal",
     asserter="issuer",

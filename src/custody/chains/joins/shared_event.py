@@ -1,10 +1,10 @@
 """AWS: two accounts received a copy of one action; the caller's copy names the parent key."""
 
-from custody.chains.join import Grade, Join
+from custody.chains.join import PARENT, Grade, Join
 
 JOIN = Join(
     id="shared_event",
-    relation="child issue → parent key",
+    relation=PARENT,
     grade=Grade.EXACT,
     fields="sharedEventID of both copies; userIdentity.accessKeyId of the caller's copy",
     asserter="issuer",

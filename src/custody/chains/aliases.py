@@ -1,0 +1,64 @@
+"""One name for each credential: the other keys that its issuing record carries stand for the first.
+
+Only keys carried by one issuance record are aliases, and translations of a keyed hash that the server itself made
+(``key.translate``). A key that two records call the alias of different credentials is nobody's alias.
+"""
+
+from custody.engine.duck import Engine
+
+ROUNDS = 4
+"""A lease is an alias of a hashed name, which is translated: names of names end soon, and circles are dropped."""
+
+PAIRS = """
+    SELECT key, alias AS target FROM named_parts
+    WHERE stage = 'issue' AND alias IS NOT NULL AND key <> alias AND outcome = 'success' AND asserter IS NULL
+      AND NOT in_conflict
+    UNION
+    SELECT key, object FROM named_parts
+    WHERE effect = 'key.translate' AND key IS NOT NULL AND object IS NOT NULL AND key <> object AND NOT in_conflict
+"""
+
+FIRST = """
+    CREATE OR REPLACE TABLE aliases AS
+    SELECT key, min(target) AS target FROM ({pairs}) pairs GROUP BY key HAVING count(DISTINCT target) = 1
+"""
+
+FOLLOW = """
+    CREATE OR REPLACE TABLE aliases AS
+    SELECT a.key, coalesce(b.target, a.target) AS target
+    FROM aliases a
+    LEFT JOIN aliases b ON b.key = a.target
+"""
+
+UNSETTLED = "DELETE FROM aliases WHERE key = target OR target IN (SELECT a.key FROM aliases a)"
+
+ANY = "SELECT count(*) FROM named_parts WHERE alias IS NOT NULL OR effect = 'key.translate'"
+
+
+def build(engine: Engine) -> bool:
+    """Make ``aliases`` (``key`` → ``target``) over the view ``named_parts``; tells whether there is any."""
+    if not engine.number(ANY):
+        engine.table("aliases", {"key": "VARCHAR", "target": "VARCHAR"}, [])
+        return False
+    engine.run(FIRST.format(pairs=PAIRS))
+    for _ in range(ROUNDS):
+        engine.run(FOLLOW)
+    engine.run(UNSETTLED)
+    return engine.number("SELECT count(*) FROM aliases") > 0
+
+
+def resolved(columns: tuple[str, ...], rows: str) -> str:
+    """The query that gives ``columns`` of ``rows`` (a table expression) with keys and parents by their first name."""
+    return (
+        f"SELECT {', '.join(_column(name) for name in columns)} FROM {rows} p "
+        "LEFT JOIN aliases ak ON ak.key = p.key LEFT JOIN aliases ap ON ap.key = p.parent"
+    )
+
+
+def _column(name: str) -> str:
+    match name:
+        case "key":
+            return "coalesce(ak.target, p.key) AS key"
+        case "parent":
+            return "coalesce(ap.target, p.parent) AS parent"
+    return f'p."{name}"'

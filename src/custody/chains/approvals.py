@@ -1,0 +1,64 @@
+"""Approvals, and the credentials that they reach: by the credential itself, its run, its request or a ticket's name.
+
+A person is the same person in two systems only where a register says so: names are compared within one system.
+"""
+
+from custody.engine.duck import Engine
+
+DECISIONS = """
+    CREATE OR REPLACE TABLE decisions AS
+    SELECT p.key AS target, p.related, p.principal AS approver, p.effect, p.time, p.not_after AS until, p.object,
+           p.leaf, p.source, p.event
+    FROM parts p
+    WHERE p.stage = 'approve' AND p.key IS NOT NULL AND p.outcome = 'success' AND NOT p.in_conflict
+"""
+
+ASKED = """
+    CREATE OR REPLACE TABLE asked AS
+    SELECT p.key AS target, p.related, coalesce(p.subject, p.principal) AS requester, p.time, p.leaf, p.source
+    FROM parts p
+    WHERE p.stage = 'request' AND p.effect = 'approval.request' AND p.key IS NOT NULL AND NOT p.in_conflict
+"""
+
+NAMED_TICKETS = """
+    CREATE OR REPLACE TABLE named_tickets AS
+    SELECT i.key, i.leaf,
+           nullif(regexp_extract(concat_ws(' ', i.session_name, i.source_identity, i.tags),
+                                 '(^|[^A-Za-z0-9])([A-Z][A-Z0-9]{1,9}-[0-9]{1,9})', 2), '') AS ticket
+    FROM issues i
+"""
+
+REACHED = """
+    CREATE OR REPLACE TABLE approvals AS
+    SELECT c.key, d.approver, coalesce(a.requester, r.starter) AS requester, d.effect, d.time, d.until, d.leaf,
+           d.source, 'credential' AS via, 'exact' AS grade, 'issuer' AS asserter
+    FROM decisions d
+    JOIN (SELECT key FROM issues UNION SELECT key FROM uses) c ON c.key = d.target
+    LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
+    LEFT JOIN best_runs r ON r.key = c.key
+    UNION ALL
+    SELECT k.key, d.approver, coalesce(a.requester, r.starter), d.effect, d.time, d.until, d.leaf, d.source,
+           concat('run ', regexp_extract(k.run, '[^:]*$', 0)), k.grade, k.asserter
+    FROM decisions d
+    JOIN runs r ON r.run = d.target OR r.part_of = d.target
+    JOIN key_runs k ON k.run = r.run AND k.candidates = 1
+    LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
+    UNION ALL
+    SELECT n.key, d.approver, a.requester, d.effect, d.time, d.until, d.leaf, d.source,
+           concat('ticket ', n.ticket), 'exact', 'client'
+    FROM named_tickets n
+    JOIN decisions d
+      ON (d.target LIKE concat('%:', n.ticket) AND d.target LIKE 'ticket:%')
+      OR (d.related LIKE concat('%:', n.ticket) AND d.related LIKE 'ticket:%')
+    LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
+    WHERE n.ticket IS NOT NULL
+"""
+"""Each decision beside each credential that it reaches. A ticket's key in a name or tag is the client's word."""
+
+STEPS = (DECISIONS, ASKED, NAMED_TICKETS, REACHED)
+
+
+def build(engine: Engine) -> None:
+    """Make ``decisions``, ``asked`` and ``approvals``."""
+    for step in STEPS:
+        engine.run(step)

@@ -1,0 +1,56 @@
+"""How far the clocks of two sources are apart, measured from records that exact keys join.
+
+A credential that two systems recorded at its making gives an offset; one that was used in one system before another
+issued it gives the least by which the first is behind. Nothing is corrected: windows are widened by what was measured.
+"""
+
+from custody.engine.duck import Engine
+
+MADE_TWICE = """
+    SELECT a.source AS source, b.source AS other, b.time - a.time AS apart
+    FROM parts a
+    JOIN parts b ON b.key = a.key AND b.stage = 'issue' AND b.source <> a.source
+    WHERE a.stage = 'issue' AND a.outcome = 'success' AND b.outcome = 'success' AND a.key IS NOT NULL
+      AND a.alias IS NULL AND b.alias IS NULL AND NOT a.in_conflict AND NOT b.in_conflict
+"""
+
+USED_EARLY = """
+    SELECT i.source AS source, u.source AS other, u.first_use - i.issued_at AS apart
+    FROM issues i
+    JOIN uses u ON u.key = i.key AND u.source <> i.source
+    WHERE NOT i.disputed AND u.first_use < i.issued_at
+    UNION ALL
+    SELECT u.source, i.source, i.issued_at - u.first_use
+    FROM issues i
+    JOIN uses u ON u.key = i.key AND u.source <> i.source
+    WHERE NOT i.disputed AND u.first_use < i.issued_at
+"""
+
+CLOCKS = f"""
+    CREATE OR REPLACE TABLE clocks AS
+    WITH made AS (
+        SELECT source, other, count(*) AS samples, min(apart) AS low, max(apart) AS high,
+               CAST(round(avg(apart)) AS BIGINT) AS apart
+        FROM ({MADE_TWICE}) pairs GROUP BY source, other
+    ), early AS (
+        SELECT source, other, count(*) AS samples, min(apart) AS low, max(apart) AS high
+        FROM ({USED_EARLY}) pairs GROUP BY source, other
+    )
+    SELECT coalesce(m.source, e.source) AS source, coalesce(m.other, e.other) AS other,
+           coalesce(m.samples, e.samples) AS samples,
+           coalesce(m.apart, CASE WHEN e.low < 0 THEN e.low ELSE e.high END) AS apart,
+           greatest(abs(coalesce(m.low, 0)), abs(coalesce(m.high, 0)), abs(coalesce(e.low, 0)),
+                    abs(coalesce(e.high, 0))) AS widest,
+           CASE WHEN m.source IS NULL THEN 'used before issued' ELSE 'made in both' END AS how
+    FROM made m
+    FULL OUTER JOIN early e ON e.source = m.source AND e.other = m.other
+"""
+"""``apart`` is the time of ``other`` less that of ``source`` (µs); ``widest`` the largest that was seen."""
+
+STEPS = (CLOCKS,)
+
+
+def build(engine: Engine) -> None:
+    """Make ``clocks``."""
+    for step in STEPS:
+        engine.run(step)
