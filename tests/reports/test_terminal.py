@@ -13,8 +13,9 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from custody.chains.containment import Containment, Member, Way
+from custody.chains.containment import Containment, Member
 from custody.chains.search import Hit, Searched
+from custody.chains.ways import Way
 from custody.model.report import LeafRef, Made
 from custody.reports import terminal
 from custody.reports.safe import width

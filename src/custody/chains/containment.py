@@ -1,12 +1,12 @@
 """What is alive of a credential and its descendants now, what would end each, and what else that would end."""
 
-import shlex
 from collections.abc import Sequence
 
 import msgspec
 
 from custody.chains.join import PARENT
 from custody.chains.trace import LOG
+from custody.chains.ways import Target, Way, ways
 from custody.engine.duck import Cell, Engine
 from custody.model.effects import said
 from custody.model.report import LeafRef, Made
@@ -14,15 +14,6 @@ from custody.model.times import text
 
 ALIVE = "(c.not_after IS NULL OR c.not_after > c.as_of) AND (c.end_time IS NULL OR c.end_until IS NOT NULL)"
 MAX_DESCENDANTS = 10_000
-
-
-class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to end a credential. ``collateral`` is how many other live credentials it would end too."""
-
-    action: str
-    command: str
-    effect: str
-    collateral: int
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +48,7 @@ class Live(msgspec.Struct, frozen=True, array_like=True):
     credential: str
     who: str
     subject: str | None
+    workload: str | None
     not_after: int | None
     end_time: int | None
     end_effect: str | None
@@ -104,8 +96,8 @@ def _descendants(engine: Engine, keys: Sequence[str]) -> dict[str, int]:
 def _live(engine: Engine, keys: list[str]) -> list[Live]:
     marks = ", ".join("?" for _ in keys)
     rows = engine.rows(
-        "SELECT c.key, c.credential, c.who, c.subject, c.not_after, c.end_time, c.end_effect, c.last_success, "
-        f"{ALIVE} AS alive, c.issued, c.unissued_class, c.as_of FROM judged c WHERE c.key IN ({marks})",
+        "SELECT c.key, c.credential, c.who, c.subject, c.workload, c.not_after, c.end_time, c.end_effect, "
+        f"c.last_success, {ALIVE} AS alive, c.issued, c.unissued_class, c.as_of FROM judged c WHERE c.key IN ({marks})",
         list(keys),
     )
     return msgspec.convert(rows, list[Live])
@@ -128,57 +120,9 @@ def _member(engine: Engine, row: Live, depth: int) -> Member:
     )
 
 
-DENY_OLDER = (
-    '\'{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*",'
-    '"Condition":{"DateLessThan":{"aws:TokenIssueTime":"\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'"}}}]}\''
-)
-"""The policy document of AWSRevokeOlderSessions for a shell, with the time at which it is run."""
-
-
 def _ways(engine: Engine, row: Live) -> tuple[Way, ...]:
-    key = shlex.quote(row.key.split(":", 2)[-1])
-    name = shlex.quote((row.subject or "").rpartition("/")[2])
-    others = _others(engine, row)
-    if row.not_after is None and key.startswith("AKIA"):
-        return (
-            Way(
-                action="make the access key inactive",
-                command=f"aws iam update-access-key --access-key-id {key} --status Inactive",
-                effect="ends this key; sessions that it opened live on until they expire",
-                collateral=0,
-            ),
-        )
-    if ":role/" in (row.subject or ""):
-        return (
-            Way(
-                action="revoke the role's sessions issued until now",
-                command=f"aws iam put-role-policy --role-name {name} --policy-name AWSRevokeOlderSessions "
-                f"--policy-document {DENY_OLDER}",
-                effect="denies every session of the role issued before the time in the policy",
-                collateral=others,
-            ),
-            Way(
-                action="delete the role",
-                command=f"aws iam delete-role --role-name {name}",
-                effect="ends every session of the role, and the role",
-                collateral=others,
-            ),
-        )
-    return (
-        Way(
-            action="deny the user's sessions issued until now",
-            command=f"aws iam put-user-policy --user-name {name} --policy-name AWSRevokeOlderSessions "
-            f"--policy-document {DENY_OLDER}",
-            effect="denies every session of the user issued before the time in the policy",
-            collateral=others,
-        ),
-    )
-
-
-def _others(engine: Engine, row: Live) -> int:
-    return engine.number(
-        f"SELECT count(*) FROM judged c WHERE c.subject = ? AND c.key <> ? AND {ALIVE}", [row.subject, row.key]
-    )
+    target = Target(key=row.key, subject=row.subject, workload=row.workload, not_after=row.not_after, alive=ALIVE)
+    return ways(engine, target)
 
 
 def _made(engine: Engine, keys: list[str]) -> tuple[Made, ...]:

@@ -1,6 +1,7 @@
 """``custody contain``: what is alive now, what would end each and with what collateral, and what was made."""
 
-from custody.chains.containment import Containment, Member, Way
+from custody.chains.containment import Containment, Member
+from custody.chains.ways import Way
 from custody.model.report import Made
 from custody.reports.safe import cleaned, shortened, width
 from custody.reports.terminal.layout import COLUMNS, LABEL, labelled, listed, wrapped
