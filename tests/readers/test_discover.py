@@ -26,6 +26,13 @@ def test_every_file_is_found_in_order_hidden_and_partial_ones_too(tmp_path: Path
     assert names(list(discover([logs])), logs) == ["a/1.gz", "b/.hidden", "b/2.json", "b/sub/3", "c.json.part"]
 
 
+def test_no_name_is_passed_over(tmp_path: Path) -> None:
+    wanted = ["a.csv", "b.txt", "c.log", "d.log.1", "e"]
+    for name in wanted:
+        (tmp_path / name).write_text(name)
+    assert names(list(discover([tmp_path])), tmp_path) == wanted
+
+
 def test_overlapping_paths_links_and_hard_links_give_a_file_once(tmp_path: Path) -> None:
     logs = tree(tmp_path)
     (logs / "d").symlink_to(logs)

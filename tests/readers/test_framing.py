@@ -1,19 +1,17 @@
 """Framing: exact places in every wrapping, and a frame for every fault."""
 
-import hashlib
 import json
-from collections.abc import Iterator
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from custody.model.events import SKIP_REASONS
 from custody.model.records import FORM_ARRAY, FORM_DELIVERED, FORM_DOCUMENT, FORM_LINES, Framed, Wrapping
 from custody.readers.content import Content
 from custody.readers.framing import frame
 from custody.readers.limits import MIB, Limits
+from tests.readers.framed import checked_frames
 
 WRAPPINGS = (
     Wrapping(form=FORM_DELIVERED, container="Records"),
@@ -22,30 +20,8 @@ WRAPPINGS = (
 )
 
 
-def in_blocks(data: bytes, size: int) -> Content:
-    def blocks() -> Iterator[bytes]:
-        return (data[at : at + size] for at in range(0, len(data), size))
-
-    return Content(None, len(data), blocks)
-
-
 def frames_of(data: bytes, limits: Limits | None = None) -> list[Framed]:
-    """Frame and check what must hold of any bytes; streamed in small blocks the frames are the same."""
-    limits = limits or Limits()
-    frames = list(frame(Content.of(data), WRAPPINGS, limits))
-    reached = 0
-    for framed in frames:
-        assert framed.at >= reached, frames
-        reached = framed.at + framed.length
-        assert framed.problem is None or framed.problem in SKIP_REASONS
-        part = data[framed.at : reached]
-        assert len(part) == framed.length
-        assert framed.raw == part if framed.raw is not None else framed.digest == hashlib.sha256(part).digest()
-        assert (framed.raw is None) == (framed.problem == "too-large") == (framed.length > limits.max_record)
-    assert reached <= len(data)
-    for size in (3, 7, 64):
-        assert list(frame(in_blocks(data, size), WRAPPINGS, limits)) == frames
-    return frames
+    return checked_frames(data, WRAPPINGS, limits)
 
 
 def raws(data: bytes, limits: Limits | None = None) -> list[bytes | None]:
@@ -283,6 +259,10 @@ def test_too_large_document_is_hashed_unless_other_records_follow_its_first_line
     assert problems(b"{\n" + body + b"\n}\n" + b'{"b":2}', limits) == ["too-large", None]
     lines = b'{"a":1,\n' + b'{"b":"2"}\n' * 30
     assert problems(lines, limits) == ["not-json"] + [None] * 30
+
+
+def test_the_hash_of_a_cut_line_over_the_limit_covers_the_line_alone() -> None:
+    assert [framed.length for framed in frames_of(b'{"xxxxxx\r\n\n', Limits(max_record=4))] == [9]
 
 
 @pytest.mark.parametrize("template", [b'{"Records":[%s,{}]}', b"%s\n{}", b"[%s,{}]"])

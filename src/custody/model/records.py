@@ -29,7 +29,9 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     common as ``items`` or ``events`` alone would tear the records of other logs apart. Without that member the object
     is a record like any other, unless it is longer than a record may be. Several wrappings may declare one container:
     for each element the first one whose ``beside``, ``inner`` and ``marker`` are there is taken, else the element is
-    the record, in the form of the first such wrapping without ``inner`` (``array`` where there is none).
+    the record, in the form of the first such wrapping without ``inner`` (``array`` where there is none). ``text`` is a
+    regular expression that the string in ``inner`` must begin with: other messages of the same container are left to
+    other sources.
     """
 
     form: str
@@ -38,15 +40,17 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     encoded: bool = False
     marker: str | None = None
     beside: str | None = None
+    text: str | None = None
 
 
 class TextFraming(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A way in which a kind of log writes records as text, declared by a source and applied by the readers.
 
-    A file that does not begin as JSON is text of this framing when one of its first lines matches ``head`` (a regular
-    expression on bytes, from the start of the line). Each line is a record then, or, with ``csv``, each row of RFC 4180
-    (a quoted field may hold line ends). With ``header`` the first line names the columns: it is no record, and the form
-    of every record is ``form``, a space and that line, because a row means nothing without it.
+    A file that does not begin as JSON (or of which only the first line is JSON) is text of this framing when one of its
+    first 200 lines matches ``head`` (a regular expression on bytes, from the start of the line). Each line is a record
+    then, or, with ``csv``, each row of RFC 4180 (a quoted field may hold line ends). With ``header`` the first line
+    names the columns: it is no record, and the form of every record is ``form``, a space and that line, because a row
+    means nothing without it.
     """
 
     form: str

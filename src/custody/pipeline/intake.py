@@ -17,9 +17,9 @@ from custody.errors import SourceError
 from custody.ledger.entry import record_entry
 from custody.ledger.merkle import leaf_hash
 from custody.model.events import Event, Skip
-from custody.model.records import Acquisition, Batch, Framed, Identity, Wrapping
+from custody.model.records import Acquisition, Batch, Framed, Identity
 from custody.readers.content import open_contents
-from custody.readers.framing import frame
+from custody.readers.framing import Declared, frame
 from custody.readers.limits import Limits
 from custody.sources.columns import to_parts
 from custody.sources.masking import mask, mask_unknown
@@ -275,6 +275,7 @@ def parts(readings: Sequence[Reading]) -> pa.RecordBatch:
     return to_parts(rows)
 
 
-def wrappings_of(sources: Sequence[Source]) -> tuple[Wrapping, ...]:
-    """Every wrapping that some source declares."""
-    return tuple(wrapping for source in sources for wrapping in source.wrappings)
+def wrappings_of(sources: Sequence[Source]) -> tuple[Declared, ...]:
+    """Every wrapping and every framing of text that some source declares."""
+    wrappings = [wrapping for source in sources for wrapping in source.wrappings]
+    return (*wrappings, *(text for source in sources for text in source.texts))

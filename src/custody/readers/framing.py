@@ -11,15 +11,20 @@ line, ``document`` for one over several lines. The form so depends on the record
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
-from custody.model.records import FORM_ARRAY, Framed, Wrapping
+from custody.model.records import Framed, TextFraming, Wrapping
 from custody.readers.content import Content
 from custody.readers.limits import DEFAULT, Limits
 from custody.readers.scan import Window
+from custody.readers.texts import HEAD, Texts, framing_of
 from custody.readers.walk import Walk
-from custody.readers.wrappers import Framer, Wrappings
+from custody.readers.wrappers import Framer, Place, Wrappings
+
+Declared = Wrapping | TextFraming
+"""What a source says about how its records stand in files."""
 
 _OBJECT = msgspec.json.Decoder(dict[str, list[msgspec.Raw]])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -27,42 +32,53 @@ _ARRAY_HEAD = re.compile(rb'[ \t\n\r]*\[(?=[ \t\n\r]*[\[\]{"])')
 _GAP = re.compile(rb"[ \t\n\r]*,?[ \t\n\r]*")
 _OBJECT_TAIL = re.compile(rb"[ \t\n\r]*\][ \t\n\r]*\}[ \t\n\r]*\Z")
 _ARRAY_TAIL = re.compile(rb"[ \t\n\r]*\][ \t\n\r]*\Z")
-_Places = list[tuple[int, int]]
+_Parts = list[tuple[int, int]]
 
 
-def frame(content: Content, wrappings: Sequence[Wrapping], limits: Limits = DEFAULT) -> Iterator[Framed]:
+def frame(content: Content, declared: Sequence[Declared], limits: Limits = DEFAULT) -> Iterator[Framed]:
     """Every record of ``content``, ascending.
 
     Raises SourceError only where a large file changes while it is read; see ``Content.blocks``.
     """
-    known = Wrappings(wrappings)
+    known, texts = _sorted(tuple(declared))
     framer = Framer(known, limits)
-    split = None if content.whole is None else _split(content.whole, known)
-    if split is None or content.whole is None:
-        yield from Walk(Window(content.blocks(), limits.max_record), framer, limits).frames()
+    if content.whole is not None and (split := _split(content.whole, known)) is not None:
+        place, parts = split
+        for at, end in parts:
+            yield framer.element(at, content.whole[at:end], place)
         return
-    container, places = split
-    for at, end in places:
-        yield framer.element(at, content.whole[at:end], FORM_ARRAY, container)
+    window = Window(content.blocks(), limits.max_record)
+    framing = framing_of(window.peek(HEAD), texts)
+    if framing is not None:
+        yield from Texts(window, framer, limits, framing).frames()
+    else:
+        yield from Walk(window, framer, limits).frames()
 
 
-def _split(data: bytes, wrappings: Wrappings) -> tuple[str | None, _Places] | None:
+@lru_cache(maxsize=8)
+def _sorted(declared: tuple[Declared, ...]) -> tuple[Wrappings, tuple[TextFraming, ...]]:
+    texts = tuple(each for each in declared if isinstance(each, TextFraming))
+    return Wrappings([each for each in declared if isinstance(each, Wrapping)]), texts
+
+
+def _split(data: bytes, wrappings: Wrappings) -> tuple[Place, _Parts] | None:
     """The elements of a file that is one sound array of records and nothing else, else None (walk it)."""
     try:
         if head := wrappings.head.match(data):
             found = _OBJECT.decode(data)
             name, parts = next(iter(found.items()))
-            places = _places(data, head.end(), parts, _OBJECT_TAIL) if name in wrappings.containers else None
-            return None if places is None else (name, places)
+            place = wrappings.place(name, ()) if name in wrappings.containers else None
+            places = None if place is None else _parts(data, head.end(), parts, _OBJECT_TAIL)
+            return None if place is None or places is None else (place, places)
         if head := _ARRAY_HEAD.match(data):
-            places = _places(data, head.end(), _ARRAY.decode(data), _ARRAY_TAIL)
-            return None if places is None else (None, places)
+            places = _parts(data, head.end(), _ARRAY.decode(data), _ARRAY_TAIL)
+            return None if places is None else (wrappings.array, places)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return None
 
 
-def _places(data: bytes, at: int, parts: list[msgspec.Raw], tail: re.Pattern[bytes]) -> _Places | None:
+def _parts(data: bytes, at: int, parts: list[msgspec.Raw], tail: re.Pattern[bytes]) -> _Parts | None:
     """Where the parts stand, given that the first comes after ``at`` and only gaps stand between.
 
     None where they do not end with the file: an object with the same name twice shows only its last array.

@@ -6,7 +6,8 @@ the records after it are not lost. Nothing recurses. Offsets are those in the wh
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 QUOTE, OPEN_BRACE, OPEN_BRACKET, CLOSE_BRACE, CLOSE_BRACKET = b'"{[}]'
 COMMA, COLON, NEWLINE = b",:\n"
@@ -33,7 +34,7 @@ class Window:
         self._blocks = iter(blocks)
         self._max = max_record
         self.mark = self._hashed = self._base = 0
-        self._lines = False
+        self._lines = self._looking = False
         self._hasher = hashlib.sha256()
         self.data = b""
         self.full = False
@@ -53,12 +54,23 @@ class Window:
     def grow(self, at: int) -> bool:
         """Hold one more block; all before ``at`` belongs to the record. False at the end."""
         if at - self.mark > self._max:
+            if self._looking:
+                return False
             if self._lines and self.starts_line(self.mark, at):
                 self.full = True
                 return False
             self._hasher.update(self.slice(self._hashed, at))
             self._hashed = at
         return self._pull()
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Nothing is let go meanwhile: behind the first block over the limit the stream seems to end."""
+        self._looking = True
+        try:
+            yield
+        finally:
+            self._looking = False
 
     def _pull(self) -> bool:
         block = next(self._blocks, None)
@@ -112,6 +124,11 @@ class Window:
             if not self._pull():
                 return start
         return self._base + found if self._base + found - at <= self._max else None
+
+    def match(self, pattern: re.Pattern[bytes], at: int) -> int | None:
+        """Behind what ``pattern`` matches at ``at`` in the bytes that are held, None where it does not."""
+        found = pattern.match(self.data, at - self._base)
+        return None if found is None else self._base + found.end()
 
     def find(self, pattern: re.Pattern[bytes], at: int) -> int:
         """Where ``pattern`` (of one byte) is next, or the end."""

@@ -9,11 +9,13 @@ import json
 import re
 from collections.abc import Generator, Iterator
 
-from custody.model.records import FORM_ARRAY, FORM_DOCUMENT, FORM_LINES, Framed
+import msgspec
+
+from custody.model.records import FORM_ARRAY, Framed
 from custody.readers import json_guard, scan
 from custody.readers.limits import MIB, Limits
 from custody.readers.scan import Window
-from custody.readers.wrappers import Framer
+from custody.readers.wrappers import Framer, Place
 
 _SNIFFED = MIB
 _LIKE_JSON = re.compile(
@@ -29,12 +31,24 @@ _End = tuple[int, bool]
 """An offset, and whether what ends there is whole."""
 
 
+class _Object(msgspec.Struct):
+    """An object at the top level that is walked.
+
+    ``present`` are the names met in it that some declared array asks for, ``contained`` the declared arrays.
+    """
+
+    start: int
+    present: set[str] = msgspec.field(default_factory=set)
+    contained: set[str] = msgspec.field(default_factory=set)
+
+
 class Walk:
     """One walk over one window."""
 
     def __init__(self, window: Window, framer: Framer, limits: Limits) -> None:
         self._window = window
         self._framer = framer
+        self._wrappings = framer.wrappings
         self._limits = limits
         self._cut = False
         self._tried = 0
@@ -56,7 +70,7 @@ class Walk:
         at = window.between(0)
         if window.byte(at) != -1:
             end = window.finish()
-            yield self._framed(at, self._trimmed(at, end), FORM_DOCUMENT)
+            yield self._framed(at, self._trimmed(at, end), self._wrappings.document)
 
     def _trimmed(self, at: int, end: int) -> int:
         """The end without trailing white space; a record that is only hashed keeps it."""
@@ -67,7 +81,7 @@ class Walk:
         window = self._window
         first = window.byte(at)
         if first == scan.OPEN_BRACKET:
-            return (yield from self._elements(at + 1, None))[0]
+            return (yield from self._elements(at + 1, self._wrappings.array))[0]
         if first == scan.OPEN_BRACE and self._opens_container(at):
             return (yield from self._object(at))
         framed, contains = self._whole_line(at)
@@ -91,21 +105,20 @@ class Walk:
             return None, False
         raw = self._window.slice(at, end).rstrip(b" \t\r")
         problem, value = json_guard.read(raw, self._limits.max_depth)
-        contains = self._framer.wrappings.holds_container(value)
+        contains = self._wrappings.holds_container(value)
         if problem is not None or contains:
             return None, contains
-        framed = self._framer.checked(at, raw, FORM_LINES, None, value, self._framer.wrappings.candidates(None))
-        return framed, False
+        return self._framer.checked(at, raw, self._wrappings.lines, None, value), False
 
     def _opens_container(self, at: int) -> bool:
         window = self._window
         window.byte(at + _CONTAINER_HEAD, keep=at)
-        return self._framer.wrappings.head.match(window.slice(at, at + _CONTAINER_HEAD)) is not None
+        return self._wrappings.head.match(window.slice(at, at + _CONTAINER_HEAD)) is not None
 
     def _line(self, at: int, behind: int | None = None) -> _Frames:
         """The rest of a line as one record, mostly a broken one; all up to ``behind`` is known to belong to it."""
         end = self._window.find(scan.LINE_END, at if behind is None else behind)
-        yield self._framed(at, self._trimmed(at, end), FORM_LINES)
+        yield self._framed(at, self._trimmed(at, end), self._wrappings.lines)
         return end
 
     def _object(self, at: int) -> _Frames:
@@ -130,35 +143,73 @@ class Walk:
         Returns the end, whether the object is whole, and whether it has such an array. A second array of the same
         name is walked too, and its name is framed as the problem that it is: most parsers would show only one.
         """
-        window, contained = self._window, set[str]()
+        window, found = self._window, _Object(at)
         window.begin(at, lines=True)
         at = window.space(at + 1)
         if window.byte(at) == scan.CLOSE_BRACE:
             return at + 1, True, False
         while True:
-            if contained:
+            if found.contained:
                 window.begin(at)
             name_end, value = self._member_name(at)
             if value is None:
-                return name_end, False, bool(contained)
-            at, whole = yield from self._value(at, name_end, value, contained)
+                return name_end, False, bool(found.contained)
+            at, whole = yield from self._value(at, name_end, value, found)
             if not whole:
-                return at, False, bool(contained)
+                return at, False, bool(found.contained)
             at = window.space(at)
             closed = window.byte(at) == scan.CLOSE_BRACE
             if closed or window.byte(at) != scan.COMMA:
-                return at + closed, closed, bool(contained)
+                return at + closed, closed, bool(found.contained)
             at = window.space(at + 1)
 
-    def _value(self, at: int, name_end: int, value: int, contained: set[str]) -> Generator[Framed, None, _End]:
+    def _value(self, at: int, name_end: int, value: int, found: _Object) -> Generator[Framed, None, _End]:
         """One member's value: the elements of a declared array, or nothing."""
-        window, name = self._window, self._container(at, name_end)
-        if name is None or window.byte(value) != scan.OPEN_BRACKET:
+        window, name = self._window, self._name(at, name_end)
+        if name in self._wrappings.all_besides:
+            found.present.add(name)
+        if name not in self._wrappings.containers or window.byte(value) != scan.OPEN_BRACKET:
             return scan.value_end(window, value)
-        if name in contained:
+        place = self._place(name, value, found)
+        if place is None:
+            return scan.value_end(window, value)
+        if name in found.contained:
             yield Framed(at, name_end - at, window.slice(at, name_end), FORM_ARRAY, "duplicate-keys")
-        contained.add(name)
-        return (yield from self._elements(value + 1, name))
+        found.contained.add(name)
+        return (yield from self._elements(value + 1, place))
+
+    def _place(self, name: str, value: int, found: _Object) -> Place | None:
+        """Where the elements of the array at ``value`` stand, None where it is no container in this object.
+
+        The members that decide may come after it. An object over the record limit is taken apart without them: it
+        would be withheld otherwise. But where a line in it starts an object, it may be a line that was cut.
+        """
+        wanted = self._wrappings.besides[name]
+        if wanted <= found.present:
+            return self._wrappings.place(name, found.present)
+        with self._window.ahead():
+            later, end = self._names_after(value, wanted - found.present)
+        if end - found.start <= self._limits.max_record:
+            return self._wrappings.place(name, found.present | later)
+        torn = not found.contained and self._window.starts_line(found.start, end)
+        return self._wrappings.place(name, found.present if torn else wanted)
+
+    def _names_after(self, value: int, wanted: frozenset[str]) -> tuple[set[str], int]:
+        """Which of the ``wanted`` names come after the member at ``value``, and the offset to which this was read."""
+        window, names = self._window, set[str]()
+        at, whole = scan.value_end(window, value)
+        while whole and not wanted <= names:
+            at = window.space(at)
+            if window.byte(at) != scan.COMMA:
+                return names, at + (window.byte(at) == scan.CLOSE_BRACE)
+            at = window.space(at + 1)
+            end, start = self._member_name(at)
+            if start is None:
+                return names, end
+            if (name := self._name(at, end)) in wanted:
+                names.add(name)
+            at, whole = scan.value_end(window, start)
+        return names, at
 
     def _member_name(self, at: int) -> tuple[int, int | None]:
         """The end of a member's name and the start of its value; None where there is no name, colon and value."""
@@ -166,21 +217,22 @@ class Walk:
         if window.byte(at) != scan.QUOTE:
             return at, None
         end, whole = scan.string_end(window, at + 1)
+        if not whole:
+            return end, None
         colon = window.space(end)
-        if not whole or window.byte(colon) != scan.COLON:
-            return (colon if whole else end), None
+        if window.byte(colon) != scan.COLON:
+            return colon, None
         value = window.space(colon + 1)
         return (end, value) if window.byte(value) not in _NO_START else (value, None)
 
-    def _container(self, at: int, end: int) -> str | None:
-        """The declared array that a member's name is, whatever its spelling."""
+    def _name(self, at: int, end: int) -> str:
+        """A member's name, whatever its spelling; empty where it is none that could matter."""
         if end - at > _CONTAINER_HEAD or not self._window.holds(at):
-            return None
+            return ""
         try:
-            name = json.loads(self._window.slice(at, end))
+            return str(json.loads(self._window.slice(at, end)))
         except ValueError:
-            return None
-        return name if name in self._framer.wrappings.containers else None
+            return ""
 
     def _document(self, at: int, end: int, whole: bool) -> _Frames:
         window = self._window
@@ -189,18 +241,18 @@ class Walk:
             raw = window.slice(at, end)
             problem, value = json_guard.read(raw, self._limits.max_depth)
             if problem not in (_NOT_JSON, "invalid-utf8"):
-                form = FORM_DOCUMENT if b"\n" in raw else FORM_LINES
-                yield self._framer.checked(at, raw, form, problem, value, self._framer.wrappings.candidates(None))
+                place = self._wrappings.document if b"\n" in raw else self._wrappings.lines
+                yield self._framer.checked(at, raw, place, problem, value)
                 return end
         if window.starts_line(at, end):
             self._attempts -= end - at
             return (yield from self._line(at))
         if not whole:
             return (yield from self._line(at, end))
-        yield self._framed(at, end, FORM_DOCUMENT)
+        yield self._framed(at, end, self._wrappings.document)
         return end
 
-    def _elements(self, at: int, container: str | None) -> Generator[Framed, None, _End]:
+    def _elements(self, at: int, place: Place) -> Generator[Framed, None, _End]:
         """The elements of an array from behind its bracket to behind the closing one, and whether it was there."""
         window = self._window
         comma: int | None = None
@@ -210,12 +262,12 @@ class Walk:
             sound = last is not None and last.problem is None
             if first in _NO_VALUE:
                 end = scan.junk_end(window, at)
-                last = self._framed(at, self._trimmed(at, end), FORM_ARRAY, _NOT_JSON)
+                last = self._framed(at, self._trimmed(at, end), self._wrappings.array, _NOT_JSON)
             else:
                 if sound and comma is None:
                     yield _missing(at)
                 end, whole = scan.value_end(window, at)
-                last = self._framed(at, end, FORM_ARRAY, None if whole else _NOT_JSON, container)
+                last = self._framed(at, end, place, None if whole else _NOT_JSON)
             yield last
             at, comma = self._comma(end)
         at = window.mark
@@ -240,13 +292,12 @@ class Walk:
         at = window.space(at)
         return (at + 1, at) if window.byte(at) == scan.COMMA else (at, None)
 
-    def _framed(self, at: int, end: int, form: str, problem: str | None = None, container: str | None = None) -> Framed:
+    def _framed(self, at: int, end: int, place: Place, problem: str | None = None) -> Framed:
         """The record that the window began at ``at``. ``problem`` is what is known of it before its bytes are read."""
         raw, digest = self._window.take(end)
         if raw is None:
-            form = self._framer.wrappings.form(container, form)
-            return self._framer.too_large(at, end - at, form, digest or b"")
-        framed = self._framer.element(at, raw, form, container)
+            return self._framer.too_large(at, end - at, place.form, digest or b"")
+        framed = self._framer.element(at, raw, place)
         if problem and framed.problem is None:
             return Framed(at, end - at, raw, framed.form, problem)
         return framed
