@@ -1,0 +1,1 @@
+"""PostgreSQL: the source against a server of its own."""
