@@ -34,5 +34,6 @@ def test_numbers_of_each_unit() -> None:
     assert moments.of_seconds(1_767_614_400.5, "$") == HALF_PAST
     assert moments.of_milliseconds(1_767_614_400_500, "$") == HALF_PAST
     assert moments.of_nanoseconds(1_767_614_400_500_000_999, "$") == HALF_PAST
-    with pytest.raises(SourceError):
-        moments.of_seconds(1_767_614_400_500, "$")
+    for odd in (1_767_614_400_500, 1e308, float("nan"), float("-inf")):
+        with pytest.raises(SourceError):
+            moments.of_seconds(odd, "$")

@@ -1,0 +1,166 @@
+r"""Secrets that people paste into free text, found by their shape, for logs in which anything may stand.
+
+``secret_spans`` finds what a member's name gives away. Approvals, tickets and access requests also hold sentences, and
+sentences hold tokens, ``password=…``, addresses with a password in them. What has no shape is not found.
+
+Frozen with the identity schemes that use it. Every repetition is bounded or cannot begin again within itself, so that
+hostile input costs time in proportion to its length.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from custody.model.events import Event, Skip
+from custody.model.records import Identity, SecretSpan
+from custody.sources import identities, secret_spans
+from custody.sources.decoding import told
+from custody.sources.escapes import plain
+from custody.sources.masking import PREFIX, mask
+from custody.sources.secret_spans import Found
+
+T = TypeVar("T")
+CLASS = "pasted"
+"""The class of their masks. No name ends in this word, so that a mask in a name makes its value no secret."""
+Search = Callable[[bytes], Found]
+"""Where the secrets of a record are."""
+Texts = Callable[[bytes], Iterable[SecretSpan]]
+"""The strings of a record whose contents are masked whatever they hold."""
+_ROUNDS = 4
+
+_BEGIN = rb"(?:(?<![a-z0-9_-])|(?<=\\[nrtbf]))"
+_NAMES = rb"passwords?|passwd|passphrase|pwd|secret|(?:api|access|secret|private)[_ -]?key"
+_ASSIGNED = (rb"(?<!custody-masked:)(?:(?:%s|token) {0,4}=|(?:%s|%stoken) {0,4}:) {0,4}([^\s\"\\,;&<>]{4,})") % (
+    _NAMES,
+    _NAMES,
+    _BEGIN,
+)
+"""A name and its value. ``vault_token:…`` is a typed key, ``access_token=…`` a secret, and a mask is no name."""
+_SHAPES = (
+    ((b"eyj",), re.compile(_BEGIN + rb"(eyj[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*)")),
+    ((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), re.compile(rb"(gh[opsru]_[a-z0-9]{20,})")),
+    ((b"github_pat_",), re.compile(rb"(github_pat_[a-z0-9_]{20,})")),
+    ((b"glpat-",), re.compile(rb"(glpat-[a-z0-9_-]{16,})")),
+    ((b"xox",), re.compile(rb"(xox[abeoprs]-[a-z0-9-]{10,})")),
+    ((b"hvs.", b"hvb.", b"hvr."), re.compile(rb"(hv[sbr]\.[a-z0-9_-]{20,})")),
+    ((b"bearer ", b"basic "), re.compile(rb"(?:bearer|basic) {1,4}([a-z0-9._~+/=-]{16,})")),
+    ((b"://",), re.compile(rb"://(?!custody-masked:)[^/\s:@\"\\]{1,128}:([^/\s@\"\\]{1,256})@")),
+    ((b"passw", b"passphrase", b"pwd", b"secret", b"token", b"key"), re.compile(_ASSIGNED)),
+    (
+        (b"password ", b"identified by "),
+        re.compile(rb"(?:password|identified by) {1,4}'((?:[^'\"\\]|\\.){1,4096}+)'"),
+    ),
+)
+"""What must occur, and the shape, both over lower-case bytes."""
+
+
+def find(raw: bytes, *, broad: bool = False, texts: Texts | None = None) -> Found:
+    """The secrets in ``raw``, one valid JSON value: named, pasted, and the contents of strings that ``texts`` gives.
+
+    ``broad`` takes every member whose name holds a telling word, as for records that nobody understands. A mask can
+    make its surroundings look like a secret; such are taken too, so that a masked record has nothing left to mask.
+    """
+    found = _once(raw, broad, texts)
+    spans = found.spans
+    for _ in range(_ROUNDS if spans else 0):
+        kept = mask(raw, spans)
+        more = _once(kept, broad, texts).spans
+        if mask(kept, more) == kept:
+            break
+        spans = tuple(_apart(sorted((*_original(more, spans), *spans), key=_place)))
+    return Found(spans, found.unsure)
+
+
+def _once(raw: bytes, broad: bool, texts: Texts | None) -> Found:
+    named = secret_spans.find(raw, broad=broad)
+    more = texts(raw) if texts else ()
+    return Found(tuple(_apart(sorted((*named.spans, *_pasted(raw), *more), key=_place))), named.unsure)
+
+
+def _original(found: Iterable[SecretSpan], masked: Sequence[SecretSpan]) -> Iterator[SecretSpan]:
+    """Spans of the masked bytes as spans of the original: what touches a mask covers all that it replaced."""
+    begins: list[int] = []
+    moved = 0
+    for old in masked:
+        begins.append(old.start + moved)
+        moved += len(PREFIX) + len(old.secret) - (old.end - old.start)
+    for span in found:
+        start = _back(span.start, masked, begins, bisect_right(begins, span.start), first=True)
+        end = _back(span.end, masked, begins, bisect_left(begins, span.end), first=False)
+        yield SecretSpan(start, end, span.secret)
+
+
+def _back(at: int, masked: Sequence[SecretSpan], begins: Sequence[int], before: int, *, first: bool) -> int:
+    """Where a position of the masked bytes was, with ``before`` masks that begin before it.
+
+    Inside a mask it is the ``first`` of what that replaced, or behind its last.
+    """
+    if before == 0:
+        return at
+    old = masked[before - 1]
+    over = at - begins[before - 1] - len(PREFIX) - len(old.secret)
+    if over < 0:
+        return old.start if first else old.end
+    return old.end + over
+
+
+def identified(scheme: str, raw: bytes, name: Callable[[bytes], str | None], search: Search = find) -> Identity | None:
+    """The identity that ``name`` takes from the record as it is kept, and its secrets. Raises nothing.
+
+    None where ``name`` gives nothing or does not understand the bytes. The name comes from the kept copy, so that no
+    secret gets into the log by the way of an identity.
+    """
+    try:
+        called = name(raw)
+        if not called:
+            return None
+        found = search(raw)
+        if found.spans:
+            called = name(mask(raw, found.spans)) or ""
+        identity = identities.canonical(called)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return Identity(scheme, identity, found.spans, found.unsure) if identity else None
+
+
+def events_of(
+    kept: bytes, decoder: msgspec.json.Decoder[T], make: Callable[[T], tuple[Event, ...]], search: Search = find
+) -> tuple[Event, ...] | Skip:
+    """What ``make`` gives of the record as it is kept, also where ``kept`` is the original. Raises nothing."""
+    return told(lambda: make(_decoded(kept, decoder, search)))
+
+
+def _decoded(kept: bytes, decoder: msgspec.json.Decoder[T], search: Search) -> T:
+    record = decoder.decode(kept)
+    spans = search(kept).spans
+    return decoder.decode(mask(kept, spans)) if spans else record
+
+
+def _pasted(raw: bytes) -> Iterator[SecretSpan]:
+    document = plain(raw)
+    low = document.text.lower()
+    for needles, pattern in _SHAPES:
+        if any(needle in low for needle in needles):
+            for found in pattern.finditer(low):
+                yield SecretSpan(document.original(found.start(1)), document.original(found.end(1)), CLASS)
+
+
+def _place(span: SecretSpan) -> tuple[int, int]:
+    return span.start, -span.end
+
+
+def _apart(spans: Sequence[SecretSpan]) -> Iterator[SecretSpan]:
+    """The spans without overlaps: of two that meet, one over both with the class of the first."""
+    last: SecretSpan | None = None
+    for span in spans:
+        if last is not None and span.start < last.end:
+            last = SecretSpan(last.start, max(last.end, span.end), last.secret)
+            continue
+        if last is not None:
+            yield last
+        last = span
+    if last is not None:
+        yield last

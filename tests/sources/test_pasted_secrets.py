@@ -1,0 +1,89 @@
+"""Secrets pasted into free text: what is found, what is let be, and what it costs."""
+
+import time
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from custody.sources.masking import mask
+from custody.sources.pasted_secrets import find
+
+
+def kept(text: str) -> str:
+    raw = msgspec.json.encode({"reason": text})
+    masked = mask(raw, find(raw).spans)
+    return str(msgspec.json.decode(masked)["reason"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password=must-not-stay", "password=custody-masked:pasted"),
+        ("the PWD: must-not-stay!", "the PWD: custody-masked:pasted"),
+        ("curl -H 'Bearer must-not-stay.0123456789'", "curl -H 'Bearer custody-masked:pasted'"),
+        ("https://ops:must-not-stay@192.0.2.7/x", "https://ops:custody-masked:pasted@192.0.2.7/x"),
+        ("a\nghp_mustnotstaymustnotstay0123456789", "a\ncustody-masked:pasted"),
+        ("a\neyJmust-not-stay.eyJmust-not-stay.sig", "a\ncustody-masked:pasted"),
+        ("hvs.must-not-stay-0123456789abcdef", "custody-masked:pasted"),
+        ("glpat-must-not-stay-0123456789", "custody-masked:pasted"),
+        ("xoxb-must-not-stay-0123456789", "custody-masked:pasted"),
+        ("ALTER ROLE app PASSWORD 'must-not-\"stay\"'", "ALTER ROLE app PASSWORD 'custody-masked:pasted'"),
+        ("a\ntoken: must-not-stay", "a\ntoken: custody-masked:pasted"),
+        ("?access_token=must-not-stay&x=1", "?access_token=custody-masked:pasted&x=1"),
+        ("aws_secret_access_key = must-not-stay", "aws_secret_access_key = custody-masked:pasted"),
+    ],
+)
+def test_what_has_the_shape_of_a_secret_is_masked(text: str, expected: str) -> None:
+    assert kept(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password was changed",
+        "vault_token:hmac:hmac-sha256-0123456789abcdef",
+        "custom:teleport/join_token:github-deploy",
+        "jwt_jti:https%3A//idp.example.org:t-77",
+        "OPS-42 approved by bob",
+        "https://example.org/a:b@c",
+        "a basic check of the bearer",
+    ],
+)
+def test_what_has_not_stays(text: str) -> None:
+    assert kept(text) == text
+
+
+def test_escapes_hide_nothing() -> None:
+    raw = rb'{"reason":"p\u0061ssword\u003dmust\u002dnot-stay"}'
+    assert b"stay" not in mask(raw, find(raw).spans)
+    assert msgspec.json.decode(mask(raw, find(raw).spans)) == {"reason": "password=custody-masked:pasted"}
+
+
+PIECES = st.sampled_from(
+    [
+        "password=", "token:", "secret: ", "Bearer ", "eyJ", ".", "abcdefgh", "ghp_", "://", "a:b@", "PASSWORD '", "'",
+        "\n", '"', "\\", "é", " ", "0123456789abcdef0123456789", "IQoJb3JpZ2lu", "custody-masked:secret",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(st.lists(PIECES, max_size=14).map("".join), st.sampled_from(["reason", "apiToken", "name"]))
+def test_masking_twice_changes_nothing_and_leaves_json(text: str, name: str) -> None:
+    raw = msgspec.json.encode({name: text, "value": text, "inner": {"list": [text]}})
+    once = mask(raw, find(raw).spans)
+    assert isinstance(msgspec.json.decode(once), dict)
+    assert mask(once, find(once).spans) == once
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"eyJ", b"eyJ-", b"eyJabcdefgh.", b"://a", b"password '", b"token=", b"bearer ", b"ghp_", b"hvs.", b"\\\\u0065"],
+)
+def test_cost_grows_with_length_alone(piece: bytes) -> None:
+    raw = b'{"reason":"' + piece * (400_000 // len(piece)) + b'"}'
+    start = time.process_time()
+    find(raw)
+    assert time.process_time() - start < 5
