@@ -1,7 +1,8 @@
 """One name for each credential: the other keys that its issuing record carries stand for the first.
 
-Only keys carried by one issuance record are aliases, and translations of a keyed hash that the server itself made
-(``key.translate``). A key that two records call the alias of different credentials is nobody's alias.
+Only keys carried by one issuance record are aliases, translations of a keyed hash that the server itself made
+(``key.translate``), and the second hash that Vault writes of a token beside its accessor. A key that two records call
+the alias of different credentials is nobody's alias.
 """
 
 from custody.engine.duck import Engine
@@ -14,25 +15,35 @@ PAIRS = """
     WHERE stage = 'issue' AND alias IS NOT NULL AND key <> alias AND outcome = 'success' AND asserter IS NULL
       AND NOT in_conflict
     UNION
+    SELECT related, key FROM named_parts
+    WHERE stage = 'use' AND source = 'vault.audit' AND related LIKE 'vault_token:%' AND key LIKE 'vault_accessor:%'
+      AND NOT in_conflict
+    UNION
     SELECT key, object FROM named_parts
     WHERE effect = 'key.translate' AND key IS NOT NULL AND object IS NOT NULL AND key <> object AND NOT in_conflict
 """
 
-FIRST = """
+FIRST = f"CREATE OR REPLACE TABLE named_as AS SELECT key, target FROM ({PAIRS}) pairs"
+
+SURE = """
     CREATE OR REPLACE TABLE aliases AS
-    SELECT key, min(target) AS target FROM ({pairs}) pairs GROUP BY key HAVING count(DISTINCT target) = 1
+    SELECT key, min(target) AS target FROM named_as GROUP BY key HAVING count(DISTINCT target) = 1
 """
 
 FOLLOW = """
-    CREATE OR REPLACE TABLE aliases AS
-    SELECT a.key, coalesce(b.target, a.target) AS target
-    FROM aliases a
-    LEFT JOIN aliases b ON b.key = a.target
+    CREATE OR REPLACE TABLE named_as AS
+    SELECT DISTINCT n.key, coalesce(a.target, n.target) AS target
+    FROM named_as n
+    LEFT JOIN aliases a ON a.key = n.target
 """
+"""Two names of one key may be the same name once both are followed: a lease that two devices wrote down."""
 
 UNSETTLED = "DELETE FROM aliases WHERE key = target OR target IN (SELECT a.key FROM aliases a)"
 
-ANY = "SELECT count(*) FROM named_parts WHERE alias IS NOT NULL OR effect = 'key.translate'"
+ANY = """
+    SELECT count(*) FROM named_parts
+    WHERE alias IS NOT NULL OR effect = 'key.translate' OR related LIKE 'vault_token:%'
+"""
 
 
 def build(engine: Engine) -> bool:
@@ -40,9 +51,11 @@ def build(engine: Engine) -> bool:
     if not engine.number(ANY):
         engine.table("aliases", {"key": "VARCHAR", "target": "VARCHAR"}, [])
         return False
-    engine.run(FIRST.format(pairs=PAIRS))
+    engine.run(FIRST)
+    engine.run(SURE)
     for _ in range(ROUNDS):
         engine.run(FOLLOW)
+        engine.run(SURE)
     engine.run(UNSETTLED)
     return engine.number("SELECT count(*) FROM aliases") > 0
 

@@ -10,7 +10,8 @@ DECISIONS = """
     SELECT p.key AS target, p.related, p.principal AS approver, p.effect, p.time, p.not_after AS until, p.object,
            p.leaf, p.source, p.event
     FROM parts p
-    WHERE p.stage = 'approve' AND p.key IS NOT NULL AND p.outcome = 'success' AND NOT p.in_conflict
+    WHERE p.stage = 'approve' AND p.effect LIKE 'approval.%' AND p.key IS NOT NULL AND p.outcome = 'success'
+      AND NOT p.in_conflict
 """
 
 ASKED = """

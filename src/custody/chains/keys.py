@@ -5,45 +5,58 @@ from custody.engine.duck import Engine
 
 ISSUES = """
     CREATE OR REPLACE TABLE issues AS
-    WITH ranked AS (
+    WITH renewed AS (
+        SELECT key, not_after, TRUE AS renewed FROM (
+            SELECT r.key, r.not_after, row_number() OVER (PARTITION BY r.key ORDER BY r.time DESC, r.leaf DESC) AS place
+            FROM refreshes r
+            WHERE r.not_after IS NOT NULL OR r.effect IN ('expiry.remove', 'expiry.change')
+        ) last WHERE place = 1
+    ), ranked AS (
         SELECT p.*,
                row_number() OVER (
                    PARTITION BY key
                    ORDER BY CASE WHEN in_conflict THEN 1 ELSE 0 END,
-                            CASE WHEN workload IS NULL THEN 1 ELSE 0 END, CASE WHEN parent IS NULL THEN 1 ELSE 0 END,
+                            CASE WHEN workload IS NULL THEN 1 ELSE 0 END,
+                            CASE WHEN parent LIKE 'vault_%' THEN 0 WHEN parent IS NULL THEN 2 ELSE 1 END,
                             time, event, coalesce(object, ''), coalesce(not_after, 0), coalesce(workload, ''),
                             coalesce(parent, ''), coalesce(session_name, ''), coalesce(account, ''), leaf) AS position,
                count(*) OVER (PARTITION BY key) AS copies,
-               max(parent) OVER (PARTITION BY key, in_conflict) AS any_parent,
+               coalesce(max(CASE WHEN parent LIKE 'vault_%' THEN parent END) OVER (PARTITION BY key, in_conflict),
+                        max(parent) OVER (PARTITION BY key, in_conflict)) AS any_parent,
                max(subject) OVER (PARTITION BY key, in_conflict) AS any_subject,
                max(not_after) OVER (PARTITION BY key, in_conflict) AS any_not_after,
                max(policy) OVER (PARTITION BY key, in_conflict) AS any_policy,
                max(population) OVER (PARTITION BY key, in_conflict) AS any_population,
                in_conflict
-               OR coalesce(min(parent) OVER (PARTITION BY key, in_conflict)
-                           <> max(parent) OVER (PARTITION BY key, in_conflict), FALSE)
-               OR coalesce(min(subject) OVER (PARTITION BY key, in_conflict)
-                           <> max(subject) OVER (PARTITION BY key, in_conflict), FALSE)
-               OR coalesce(min(workload) OVER (PARTITION BY key, in_conflict)
-                           <> max(workload) OVER (PARTITION BY key, in_conflict), FALSE)
-               OR coalesce(min(not_after) OVER (PARTITION BY key, in_conflict)
-                           <> max(not_after) OVER (PARTITION BY key, in_conflict), FALSE)
+               OR coalesce(min(named_parent) OVER (PARTITION BY key, in_conflict, source)
+                           <> max(named_parent) OVER (PARTITION BY key, in_conflict, source), FALSE)
+               OR coalesce(min(subject) OVER (PARTITION BY key, in_conflict, source)
+                           <> max(subject) OVER (PARTITION BY key, in_conflict, source), FALSE)
+               OR coalesce(min(workload) OVER (PARTITION BY key, in_conflict, source)
+                           <> max(workload) OVER (PARTITION BY key, in_conflict, source), FALSE)
+               OR coalesce(min(not_after) OVER (PARTITION BY key, in_conflict, source)
+                           <> max(not_after) OVER (PARTITION BY key, in_conflict, source), FALSE)
                    AS disputed
-        FROM parts p
-        WHERE p.stage = 'issue' AND p.key IS NOT NULL AND p.outcome = 'success' AND p.alias IS NULL
+        FROM (
+            SELECT i.*, CASE WHEN i.parent NOT LIKE 'vault_%' THEN i.parent END AS named_parent FROM parts i
+            WHERE i.stage = 'issue' AND i.key IS NOT NULL AND i.outcome = 'success' AND i.alias IS NULL
+        ) p
     )
-    SELECT key, source, event, leaf, time AS issued_at, service, action, account, region, method, invoked_by,
+    SELECT k.key, source, event, leaf, time AS issued_at, service, action, account, region, method, invoked_by,
            principal AS requester, principal_kind AS requester_kind, origin AS requester_origin,
            any_parent AS parent, any_subject AS subject, object AS subject_path, session_name, workload, granularity,
-           bound_by, any_not_after AS not_after, tags, source_identity, shared_id, any_policy AS policy,
-           any_population AS population_hint, copies, disputed
-    FROM ranked
+           bound_by, any_not_after AS first_not_after, tags, source_identity, shared_id, any_policy AS policy,
+           any_population AS population_hint, copies, disputed,
+           CASE WHEN n.renewed THEN n.not_after ELSE k.any_not_after END AS not_after
+    FROM ranked k
+    LEFT JOIN renewed n ON n.key = k.key
     WHERE position = 1
 """
 """One issuance of each key: of the copies that several accounts or systems wrote the one that says most (what the key
 is bound to, then who asked), then the first; one whose record is in conflict only where there is no other. What one
-copy does not say (parent, subject, expiry, policy) another may. An issuance is ``disputed`` where its record is in
-conflict, or sound copies of it contradict each other."""
+copy does not say (parent, subject, expiry, policy) another may; where Vault asked another system for the key, the token
+that asked Vault is the parent. An issuance is ``disputed`` where its record is in
+conflict, or sound copies of it in one log contradict each other (the devices of one Vault name a token differently)."""
 
 CONFLICTED_KEYS = """
     CREATE OR REPLACE TABLE conflicted_keys AS
@@ -81,9 +94,10 @@ USES = """
            bool_and(invoked_by IS NOT NULL) AS forwarded, bool_or(console) AS console,
            min(invoked_by) AS invoked_by, min(population) AS population_hint, min(source) AS source
     FROM parts
-    WHERE stage = 'use' AND key IS NOT NULL
+    WHERE stage = 'use' AND key IS NOT NULL AND coalesce(effect, '') <> 'stream.open'
     GROUP BY key
 """
+"""Uses of each key. A stream that opens is told once more when it ends; a token that was shown for review is used."""
 
 USE_ORIGINS = """
     CREATE OR REPLACE TABLE use_origins AS
@@ -91,7 +105,7 @@ USE_ORIGINS = """
            min(p.time) AS first, max(p.time) AS last, min(p.leaf) AS leaf
     FROM parts p
     LEFT JOIN spellings s ON s.origin = p.origin
-    WHERE p.stage = 'use' AND p.key IS NOT NULL AND p.origin IS NOT NULL
+    WHERE p.stage = 'use' AND p.key IS NOT NULL AND p.origin IS NOT NULL AND p.effect IS NULL
     GROUP BY p.key, coalesce(s.canonical, p.origin)
 """
 
@@ -112,7 +126,7 @@ MADE = """
 ACTIVATIONS = """
     CREATE OR REPLACE TABLE activations AS
     SELECT key, time, event, leaf, effect FROM parts
-    WHERE effect IN ('key.activate', 'credential.drop_failed') AND key IS NOT NULL
+    WHERE effect = 'key.activate' AND key IS NOT NULL
 """
 """Keys that were made active again: a step of theirs, which undoes an end."""
 
@@ -205,7 +219,15 @@ KEY_PRINCIPALS = """
 """
 """Whom each key speaks for, and since when at the latest: a key without an issuance existed at its first use."""
 
+REFRESHES = """
+    CREATE OR REPLACE TABLE refreshes AS
+    SELECT key, time, leaf, event, not_after, source, effect FROM parts
+    WHERE stage = 'refresh' AND key IS NOT NULL AND outcome = 'success' AND NOT in_conflict
+"""
+"""Renewals: the last one says when the credential expires."""
+
 STEPS = (
+    REFRESHES,
     ISSUES,
     CONFLICTED_KEYS,
     DISPUTED_USES,

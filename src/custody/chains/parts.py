@@ -46,6 +46,31 @@ NO_FLAGS = "FALSE AS extra, FALSE AS in_conflict"
 FEWER = " WHERE NOT EXISTS (SELECT 1 FROM variants v WHERE v.leaf = p.leaf)"
 
 
+ANY_FAILED = "SELECT count(*) FROM every_part WHERE effect LIKE '%_failed' OR effect = 'transaction.rollback'"
+VOID = """
+    CREATE OR REPLACE TABLE void AS
+    SELECT p.leaf, p.stage, p.key
+    FROM every_part f
+    JOIN every_part p ON p.source = f.source AND p.request_id = f.request_id AND p.key = f.key AND p.leaf <> f.leaf
+    WHERE f.effect LIKE '%_failed'
+      AND (f.effect = concat(p.effect, '_failed') OR f.effect = concat('credential.', p.stage, '_failed'))
+    UNION
+    SELECT p.leaf, p.stage, p.key
+    FROM every_part f
+    JOIN every_part p ON p.source = f.source AND p.request_id = f.request_id AND p.leaf <> f.leaf
+    WHERE f.effect = 'transaction.rollback' AND p.stage IN ('issue', 'refresh', 'revoke', 'change')
+    UNION
+    SELECT p.leaf, p.stage, p.key
+    FROM every_part f
+    JOIN every_part s ON s.key = f.key AND s.effect = 'session.open'
+    JOIN every_part p ON p.leaf = s.leaf
+    WHERE f.effect = 'session.open_failed'
+"""
+"""Parts that a later record of the same request takes back: some logs write before they act, and the failure after."""
+
+TAKEN_BACK = "SELECT v.leaf FROM void v WHERE v.leaf = p.leaf AND v.stage = p.stage AND v.key = p.key"
+
+
 class Variant(msgspec.Struct, frozen=True):
     """A copy that only lacks fields of a fuller one, and the forms (wrappings) of the two."""
 
@@ -131,10 +156,14 @@ def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) 
 
 
 def _views(engine: Engine, named: str, *, renamed: bool) -> None:
-    """``every_part`` of ``named``, and ``parts``: those that issuers and verifiers assert."""
+    """``every_part`` of ``named``, and ``parts``: those that issuers and verifiers assert, and nothing took back."""
     sql = aliases.resolved(COLUMNS, f"({named})") if renamed else named
     engine.run(f"CREATE OR REPLACE VIEW every_part AS {sql}")
-    engine.run("CREATE OR REPLACE VIEW parts AS SELECT * FROM every_part WHERE asserter IS NULL")
+    kept = ""
+    if engine.number(ANY_FAILED):
+        engine.run(VOID)
+        kept = f" AND NOT EXISTS ({TAKEN_BACK})"
+    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.* FROM every_part p WHERE p.asserter IS NULL{kept}")
 
 
 def _nothing() -> str:

@@ -1,4 +1,4 @@
-"""Runs of workloads, sessions opened with credentials, refreshes, and what only workloads say of themselves."""
+"""Runs of workloads, sessions opened with credentials, and what only workloads say of themselves."""
 
 from custody.chains.join import listed
 from custody.engine.duck import Engine
@@ -48,7 +48,7 @@ RUNS = """
 SESSIONS = """
     CREATE OR REPLACE TABLE sessions AS
     SELECT o.key AS session, o.parent AS key, min(o.time) AS opened, min(o.leaf) AS open_leaf,
-           max(c.time) AS closed, max(c.leaf) AS close_leaf
+           min(c.time) AS closed, min(c.leaf) AS close_leaf
     FROM parts o
     LEFT JOIN parts c ON c.key = o.key AND c.effect = 'session.close' AND NOT c.in_conflict
     WHERE o.effect = 'session.open' AND o.outcome = 'success' AND o.parent IS NOT NULL AND NOT o.in_conflict
@@ -56,24 +56,18 @@ SESSIONS = """
 """
 """Connections, each with the credential that opened it: they can outlive it."""
 
-REFRESHES = """
-    CREATE OR REPLACE TABLE refreshes AS
-    SELECT key, time, leaf, event, not_after, source FROM parts
-    WHERE stage = 'refresh' AND key IS NOT NULL AND outcome = 'success' AND NOT in_conflict
-"""
-
 TOLD = """
     CREATE OR REPLACE TABLE told AS
     SELECT coalesce(key, workload) AS key, stage, time, leaf, event, source, asserter, service, action, effect, object
     FROM every_part
-    WHERE asserter IS NOT NULL AND coalesce(key, workload) IS NOT NULL
+    WHERE asserter IS NOT NULL AND coalesce(key, workload) IS NOT NULL AND coalesce(effect, '') <> 'key.translate'
 """
 """What is said by no issuer and no verifier: shown beside a chain, never part of a proof."""
 
-STEPS = (RUN_ENDS, RUN_STARTS, RUNS, SESSIONS, REFRESHES, TOLD)
+STEPS = (RUN_ENDS, RUN_STARTS, RUNS, SESSIONS, TOLD)
 
 
 def build(engine: Engine) -> None:
-    """Make ``runs``, ``sessions``, ``refreshes`` and ``told``."""
+    """Make ``runs``, ``sessions`` and ``told``."""
     for step in STEPS:
         engine.run(step)

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from custody.chains import links
 from custody.chains.join import load
 from custody.engine.duck import Cell, Engine, literal
-from custody.model.report import Keys, Scope, ScopePart
+from custody.model.report import ClockRef, Keys, Scope, ScopePart
 from custody.model.times import text
 from custody.model.verdicts import Population
 
 DAY = 86_400_000_000
+SECOND = 1_000_000
+SERVER_ASSERTED = "source NOT IN ('otel.otlp', 'ocsf') AND source NOT LIKE 'mapped.%'"
+"""Sources in which workloads or tools speak: their clocks do not move the time of judgement."""
 
 
 def as_of(engine: Engine, received: Mapping[str, int]) -> int | None:
@@ -21,7 +24,9 @@ def as_of(engine: Engine, received: Mapping[str, int]) -> int | None:
         return None
     latest: list[int] = []
     for path, moment in sorted(received.items()):
-        (value,) = engine.one(f"SELECT max(time) FROM read_parquet({literal(path)}) WHERE time <= {moment + DAY}")
+        (value,) = engine.one(
+            f"SELECT max(time) FROM read_parquet({literal(path)}) WHERE time <= {moment + DAY} AND {SERVER_ASSERTED}"
+        )
         if isinstance(value, int):
             latest.append(value)
     return max(latest, default=None)
@@ -60,6 +65,22 @@ def link_counts(engine: Engine) -> dict[str, int]:
     return links.count(engine, load())
 
 
+def clocks(engine: Engine) -> tuple[ClockRef, ...]:
+    """How far the clocks of the sources are apart, as far as exact joins show."""
+    rows = engine.rows("SELECT source, other, apart, widest, samples, how FROM clocks ORDER BY source, other")
+    return tuple(
+        ClockRef(
+            source=str(source),
+            other=str(other),
+            apart=int(str(apart)) / SECOND,
+            widest=int(str(widest)) / SECOND,
+            samples=int(str(samples)),
+            how=str(how),
+        )
+        for source, other, apart, widest, samples, how in rows
+    )
+
+
 def skipped(engine: Engine) -> dict[str, int]:
     """Skipped records by reason."""
     return _counts(engine, "SELECT reason, count(*) FROM skipped GROUP BY reason ORDER BY reason")
@@ -77,7 +98,7 @@ def events(engine: Engine) -> int:
 def scope(engine: Engine) -> Scope:
     """What was read: per source and account its regions, event classes and period; and what was not."""
     rows = engine.rows(
-        "SELECT source, account, min(time), max(time), count(DISTINCT leaf) FROM every_part WHERE time IS NOT NULL "
+        "SELECT source, account, min(time), max(time), count(DISTINCT leaf) FROM every_part WHERE time > 0 "
         "GROUP BY source, account ORDER BY source, account"
     )
     regions = _lists(engine, "region")

@@ -11,7 +11,7 @@ import msgspec
 from custody.errors import SourceError
 
 KEY_TYPES: dict[str, str] = {
-    "aws_akid": "AWS access key id, long-lived or temporary; scope is always 'aws'",
+    "aws_akid": "AWS access key id, long-lived or temporary; scope is 'aws', 'hmac' where an audit device hashed it",
     "aws_arn": "an AWS principal or resource by ARN; scope is its account id, or '-' where the ARN has none",
     "aws_principal": "an AWS principal by unique id (AIDA…, AROA…); scope is 'aws'",
     "aws_instance": "an EC2 instance id; scope is the account id",
@@ -44,8 +44,9 @@ KEY_TYPES: dict[str, str] = {
     "github_user": "a person or app by login; scope is 'github'",
     "github_token_id": "a GitHub token by id; scope is 'github'",
     "github_token_sha256": "a GitHub token by the lower-case hex SHA-256 of it; scope is 'github'",
+    "ssh_key": "an SSH key by fingerprint or id; scope is the system that knows it",
     "x509_sha256": "a certificate by the lower-case hex SHA-256 of its DER; scope is 'x509'",
-    "x509_serial": "a certificate by lower-case hex serial without leading zeros; scope is its trust domain or issuer",
+    "x509_serial": "a certificate by lower-case hex serial, no leading zeros; scope: trust domain, issuer, or 'hmac'",
     "spiffe": "a workload by SPIFFE id, the path with its slash; scope is the trust domain",
     "spire_entry": "a registration entry by id; scope is the trust domain, '-' if unnamed",
     "jwt_jti": "a JSON Web Token by jti; scope is its issuer",

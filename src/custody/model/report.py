@@ -76,6 +76,42 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     not_read: tuple[str, ...]
 
 
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source should hold against what was read, for one account and region where it tells them apart.
+
+    ``how`` says what is counted. ``whole`` are the stretches for which the source is known to be complete (proved by
+    the vendor's signatures); empty where nothing can prove that. ``problems`` are at most sixteen of
+    ``problems_total``, each in words.
+    """
+
+    source: str
+    account: str | None
+    region: str | None
+    since: str
+    until: str
+    how: str
+    expected: int
+    received: int
+    signatures: dict[str, int]
+    whole: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...]
+    problems_total: int
+
+
+class ClockRef(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the clocks of two sources are apart, as exact joins show: ``other`` less ``source``, in seconds.
+
+    ``widest`` is the largest that was seen; windows between the two are widened by it.
+    """
+
+    source: str
+    other: str
+    apart: float
+    widest: float
+    samples: int
+    how: str
+
+
 class CheckpointRef(msgspec.Struct, frozen=True, kw_only=True):
     """The checkpoint of the log: ``log`` is its origin, ``root`` base64 as in the signed note."""
 
@@ -130,6 +166,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     contract: ContractRef
     acquisitions: int
+    certificates: tuple[Certificate, ...] = ()
+    clocks: tuple[ClockRef, ...] = ()
     checkpoint: CheckpointRef | None = None
     run: Run | None = None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from custody import __version__
-from custody.chains import build, holes, stored, summary
+from custody.chains import build, completeness, holes, stored, summary
 from custody.chains.parts import Repeated
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
@@ -23,7 +23,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """What the store knows without its derived tables, and the derivation rests on.
 
     ``received`` maps each event file to the time of acquisition of its records (µs); ``damaged`` lists files that
-    were not whole: leaf, name, content hash, problem.
+    were not whole: leaf, name, content hash, problem. ``names`` are the names of all files, each with its content hash.
     """
 
     files: tuple[Path, ...]
@@ -31,6 +31,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     received: Mapping[Path, int]
     repeated: tuple[Repeated, ...]
     damaged: tuple[tuple[int, str, str, str], ...]
+    names: tuple[tuple[str, str], ...] = ()
     records: int
     sealed: int
     duplicates: int
@@ -42,10 +43,14 @@ def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
     rules = load()
     build.build(engine, committed.files, committed.repeated, contract)
     as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
+    certificates = completeness.build(engine, committed.names)
     holes.build(engine, committed.skips, committed.damaged, contract, as_of)
+    completeness.add_holes(engine, certificates)
     judging.prepare(engine, rules, as_of or 0)
     judged = judging.judge_all(engine, rules, contract)
-    return _report(engine, committed, contract, judged, as_of, rules)
+    found = _report(engine, committed, contract, judged, as_of, rules)
+    shown = tuple(each.shown for each in certificates)
+    return msgspec.structs.replace(found, certificates=shown, clocks=summary.clocks(engine))
 
 
 def write(engine: Engine, folder: Path, files: Sequence[Path], report: Report) -> list[str]:

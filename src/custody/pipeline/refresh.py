@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,9 @@ from custody.rules.shape import shape
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
 from custody.store.writer import Writer
+
+CERTIFIED = 200
+"""Rows of a certificate that its statement names in full; its hash covers all of them."""
 
 
 def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Report, str]:
@@ -65,10 +69,26 @@ def _build(
         report = derive.derive(engine, committed, contract)
         names = derive.write(engine, folder, committed.files, report)
         wanted = _wanted(_through(reader), contract)
+    _certify(writer, report)
     (folder / CONTRACT).write_bytes(msgspec.json.encode(contract))
     remove_spill(folder)
     writer.publish_derived(folder.name, [*names, CONTRACT], wanted, parts=parts)
     return report
+
+
+def _certify(writer: Writer, report: Report) -> None:
+    """Seal the coverage certificate where it says something new: what each source should hold, and what was read."""
+    if not report.certificates:
+        return
+    digest = sha256(msgspec.json.encode(report.certificates)).hexdigest()
+    last = writer.last_statement("coverage-certificate")
+    if last is None or last.get("sha256") != digest:
+        rows = [
+            [each.source, each.account, each.region, each.since, each.until, each.expected, each.received]
+            for each in report.certificates[:CERTIFIED]
+        ]
+        fields = {"sha256": digest, "as_of": report.as_of, "total": len(report.certificates), "sources": rows}
+        writer.seal("coverage-certificate", fields)
 
 
 def sealed(settings: Settings) -> CheckpointRef:
@@ -96,6 +116,7 @@ def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -
             for each in acquired
             if each.problem
         ),
+        names=tuple((Path(each.member or each.path).name, each.content) for each in acquired),
         records=counts.records,
         sealed=counts.leaves,
         duplicates=counts.duplicates,

@@ -88,7 +88,7 @@ def checkpoint(reader: Reader) -> CheckpointRef:
 def canonical(report: Report) -> bytes:
     """The report without what depends on the way in: run, records, duplicates, acquisitions, checkpoint, leaves."""
     plain = json.loads(msgspec.json.encode(report))
-    for name in ("run", "records", "duplicates", "acquisitions", "checkpoint"):
+    for name in ("run", "records", "duplicates", "acquisitions", "checkpoint", "certificates"):
         plain.pop(name)
     for found in plain["findings"]:
         found.pop("leaves")

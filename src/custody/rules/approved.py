@@ -45,7 +45,7 @@ FACTS = """
            count(DISTINCT CASE WHEN late THEN leaf END) AS late,
            bool_and(strong) AS all_strong,
            count(DISTINCT CASE WHEN own THEN leaf END) AS own,
-           count(DISTINCT CASE WHEN effect = 'approval.deny' THEN leaf END) AS denied,
+           count(DISTINCT CASE WHEN effect = 'approval.deny' THEN leaf END) AS refused,
            min(CASE WHEN late THEN time END) AS late_time, min(needed) AS needed,
            min(via) AS via, min(CASE WHEN granted THEN approver END) AS approver,
            array_sort(array_agg(DISTINCT leaf)) AS leaves
@@ -67,7 +67,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     late: int | None
     all_strong: bool | None
     own: int | None
-    denied: int | None
+    refused: int | None
     late_time: int | None
     needed: int | None
     via: str | None
@@ -101,7 +101,7 @@ def _wrong(row: Row, asked: Approval, leaves: tuple[int, ...]) -> Verdict:
     elif row.late:
         what = f"approved at {text(row.late_time)}, after the first use at {text(row.needed)}"
         title = "approved after use"
-    elif row.denied:
+    elif row.refused:
         what, title = "the approval was refused, and it was used", "used though refused"
     else:
         what, title = f"{row.good} of {asked.count} approvals", "too few approvals"

@@ -11,6 +11,19 @@ from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
 
 SECOND = 1_000_000
 
+FACTS = """
+    SELECT c.key AS key, min(w.until) AS closed_until, count(*) AS closed_regions
+    FROM credentials c
+    JOIN digest_regions r ON r.account = c.account
+    LEFT JOIN whole_periods w
+      ON w.source = 'aws.cloudtrail' AND w.account = r.account AND w.region = r.region
+     AND w.since <= coalesce(c.end_time, c.not_after) AND w.until > coalesce(c.end_time, c.not_after)
+    WHERE c.key LIKE 'aws_akid:%' AND coalesce(c.end_time, c.not_after) IS NOT NULL
+    GROUP BY c.key
+    HAVING count(*) = count(w.until)
+"""
+"""Until when CloudTrail is known to be whole, without a gap from the end on, in every region that has digests."""
+
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """The facts that this rule looks at."""
@@ -33,6 +46,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     surviving_open_leaf: int | None
     surviving_close_leaf: int | None
     surviving_closed: int | None
+    closed_until: int | None
+    closed_regions: int | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -51,10 +66,9 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         what = "the issuing record" if row.issue_disputed else "a record of a use"
         return unproven(f"{what} is in conflict", Best.NOTHING, *cited)
     if row.end_leaf is not None and row.end_until is None:
-        text = f"{said(row.end_effect)}, and {_later(row.last_success, row.end_time)}"
-        return proved(text, Basis.ISSUER_ENFORCED, *cited)
+        return _over(said(row.end_effect), row.end_time, row, cited)
     if row.not_after is not None and row.not_after < row.as_of:
-        return proved(f"expired, and {_later(row.last_success, row.not_after)}", Basis.ISSUER_ENFORCED, *cited)
+        return _over("expired", row.not_after, row, cited)
     if row.end_disputed:
         return unproven("a record that would end it is in conflict", Best.NOTHING, *cited)
     if row.issue_leaf is None:
@@ -67,6 +81,16 @@ def _survived(row: Row, cited: tuple[int, ...]) -> Verdict:
     what = "a session was" if row.surviving_sessions == 1 else f"{row.surviving_sessions} sessions were"
     text = f"{what} open after the end, until {moment(row.surviving_closed)}"
     return violated(text, Basis.OBSERVED, *cited, *sessions)
+
+
+def _over(what: str, end: int | None, row: Row, cited: tuple[int, ...]) -> Verdict:
+    """Closed-world where signed digests prove the log whole from the end on, else as the issuer documents it."""
+    text = f"{what}, and {_later(row.last_success, end)}"
+    if row.closed_until is None or (row.last_success or 0) > (end or 0):
+        return proved(text, Basis.ISSUER_ENFORCED, *cited)
+    where = "1 region" if row.closed_regions == 1 else f"{row.closed_regions} regions"
+    scope = f"; the management events of its account in {where} are whole until {moment(row.closed_until)}"
+    return proved(text + scope, Basis.CLOSED_WORLD, *cited)
 
 
 def _later(last: int | None, end: int | None) -> str:
@@ -93,6 +117,7 @@ RULE = Rule(
     controls=("NHI1:2025", "ASI10", "AC-12", "IR-4"),
     row=Row,
     judge=judge,
+    facts=FACTS,
     populations=MACHINES_AND_UNKNOWN,
     covered_by="used-after-end",
 )

@@ -44,17 +44,22 @@ def rfc3339(text: str, where: str) -> int:
 
 def of_seconds(number: float, where: str) -> int:
     """Seconds since 1970, whole or with a fraction."""
-    return _within(round(number * SECOND), str(number), where)
+    return _within(_scaled(number, SECOND), str(number), where)
 
 
 def of_milliseconds(number: float, where: str) -> int:
     """Milliseconds since 1970."""
-    return _within(round(number * MILLISECOND), str(number), where)
+    return _within(_scaled(number, MILLISECOND), str(number), where)
 
 
 def of_nanoseconds(number: int, where: str) -> int:
     """Nanoseconds since 1970."""
     return _within(number // 1000, str(number), where)
+
+
+def _scaled(number: float, unit: int) -> int | None:
+    """None for what no number of microseconds can be: infinite, not a number, or past all reason."""
+    return round(number * unit) if abs(number) < 1e16 else None
 
 
 def _within(moment: int | None, text: str, where: str) -> int:

@@ -4,8 +4,8 @@ from custody.chains.join import END, Grade, Join, listed
 from custody.model.effects import Kind, of_kind
 
 ENDS = listed(of_kind(Kind.KEY_END, Kind.KEY_PAUSE))
-PAUSES = listed((*of_kind(Kind.KEY_PAUSE), "credential.drop"))
-REOPENS = listed((*of_kind(Kind.KEY_REOPEN), "credential.drop_failed"))
+PAUSES = listed(of_kind(Kind.KEY_PAUSE))
+REOPENS = listed(of_kind(Kind.KEY_REOPEN))
 
 JOIN = Join(
     id="key_end",
@@ -13,7 +13,7 @@ JOIN = Join(
     grade=Grade.EXACT,
     fields="requestParameters.accessKeyId, accessor, lease id, credential id or role name = the issued key",
     asserter="issuer",
-    pitfalls="an inactive key can be made active again, a drop can fail; within one second that is taken to come after",
+    pitfalls="an inactive key can be made active again; within one second the activation is taken to come after",
     sql=f"""
         SELECT e.key AS from_key, e.key AS to_key, e.leaf AS leaf, e.time AS time, e.effect AS effect,
                e.event AS event, min(a.time) AS until

@@ -11,19 +11,20 @@ JOIN = Join(
     grade=Grade.EXACT,
     fields="accessor of the revoked token = parent of the token or lease, at any depth",
     asserter="issuer",
-    pitfalls="the cascade is not audited, and revoking a lease can fail: only the server log shows each lease",
+    pitfalls="the cascade is not audited, and revoking a lease can fail: only the server log shows each lease; an "
+    "unwrapped lease belongs to the token that asked for it, not to the one that unwrapped it",
     sql=f"""
         WITH RECURSIVE under AS (
             SELECT e.key AS top, i.key AS key, e.leaf, e.time, e.effect, e.event
             FROM parts e
             JOIN issues i ON i.parent = e.key AND i.key <> e.key
             WHERE e.stage IN ('revoke', 'expire') AND e.effect IN {listed(of_kind(Kind.KEY_END))} AND {TOKENS}
-              AND e.outcome = 'success' AND i.issued_at <= e.time
+              AND e.outcome = 'success' AND i.issued_at <= e.time AND coalesce(i.method, '') NOT LIKE 'unwrap:%'
             UNION
             SELECT u.top, i.key, u.leaf, u.time, u.effect, u.event
             FROM under u
             JOIN issues i ON i.parent = u.key AND i.issued_at <= u.time
-            WHERE i.key <> u.top AND u.key LIKE 'vault_accessor:%'
+            WHERE i.key <> u.top AND u.key LIKE 'vault_accessor:%' AND coalesce(i.method, '') NOT LIKE 'unwrap:%'
         )
         SELECT top AS from_key, key AS to_key, leaf, time, effect, event, CAST(NULL AS BIGINT) AS until
         FROM under

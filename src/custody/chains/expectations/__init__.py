@@ -1,0 +1,1 @@
+"""One expectation a file: what a source would hold if nothing of it were missing."""
