@@ -19,6 +19,11 @@ from custody.sources.decoding import told
 _RECORD = msgspec.json.Decoder(Record)
 _NOBODY = UserIdentity()
 _CREATED = "$.userIdentity.sessionContext.attributes.creationDate"
+_AT_ENDPOINT = "NetworkActivity"
+"""The category of what the owner of a VPC endpoint sees of a call: that it was let pass, not how the service ended it.
+
+A success of this category is no success of the call: a revoked key passes an endpoint too.
+"""
 NOTHING_DONE: tuple[Part, ...] = ()
 _REFUSED = (
     "AccessDenied",
@@ -43,15 +48,16 @@ def _read(kept: bytes) -> tuple[Event, ...]:
 
 def _event(record: Record, who: UserIdentity) -> Event:
     time = time_at(record.eventTime, "$.eventTime")
-    used = principals.access_key(who.accessKeyId, "userIdentity.accessKeyId") if who.accessKeyId else None
-    use = (_use(used, principals.path(who)),) if used else NOTHING_DONE
+    used = principals.presented(who)
     principal = principals.acting(who)
     account = record.recipientAccountId or who.accountId
     context = who.sessionContext
     created = context.attributes.creationDate if context and context.attributes else None
     outcome = _outcome(record.errorCode)
+    passed = record.eventCategory == _AT_ENDPOINT and outcome is Outcome.SUCCESS
+    use = ((_pass(used) if passed else _use(used, principals.path(who))),) if used else NOTHING_DONE
     asked, done = issue.NOTHING_ASKED, NOTHING_DONE
-    if outcome is Outcome.SUCCESS and record.eventSource in _SERVICES:
+    if outcome is Outcome.SUCCESS and record.eventSource in _SERVICES and not passed:
         call = Call(record=record, who=who, key=used, principal=principal, account=account or "-")
         done = _done(call)
         if record.eventName == "ConsoleLogin" and not done:
@@ -91,6 +97,12 @@ def _event(record: Record, who: UserIdentity) -> Event:
 def _use(key: str, path: str | None) -> Part:
     """The use of a key: equal for all of its uses, so made once. ``object`` is its role's ARN where that has a path."""
     return Part(stage=Stage.USE, key=key, object=path)
+
+
+@lru_cache(maxsize=1024)
+def _pass(key: str) -> Part:
+    """That the policy of a VPC endpoint let a call with a key pass."""
+    return Part(stage=Stage.DECIDE, key=key, effect="endpoint.pass")
 
 
 def _done(call: Call) -> tuple[Part, ...]:

@@ -5,6 +5,7 @@ with it (``role/aws-service-role/…/Name``), ``DeleteRole`` gives the name alon
 with its path stays visible in ``object`` of the issue and in ``resource``.
 """
 
+import re
 from functools import lru_cache
 
 from custody.errors import SourceError
@@ -13,6 +14,7 @@ from custody.sources.aws_cloudtrail.records import UserIdentity
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _LONGEST_KEY = 128
+_KEY_AS_PRINCIPAL = re.compile(r"A[KS]IA[A-Z0-9]{8,124}")
 _PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-isob-", "aws-iso-b"), ("us-iso-", "aws-iso"))
 
 
@@ -23,6 +25,20 @@ def access_key(value: str | None, where: str) -> str | None:
     if len(value) > _LONGEST_KEY or not (value.isascii() and value.isalnum()):
         raise SourceError("not an access key id", where=f"$.{where}", expected="letters and digits")
     return f"aws_akid:aws:{value}"
+
+
+def presented(who: UserIdentity) -> str | None:
+    """The key that signed the call, None where the record has none.
+
+    The owner of a VPC endpoint gets calls of other accounts with the access key id for the principal's id.
+    """
+    own = who.principalId if who.type == "AWSAccount" and _names_a_key(who) else None
+    named = who.accessKeyId or own
+    return access_key(named, "userIdentity.accessKeyId") if named else None
+
+
+def _names_a_key(who: UserIdentity) -> bool:
+    return who.principalId is not None and _KEY_AS_PRINCIPAL.fullmatch(who.principalId) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -78,4 +94,6 @@ def acting(who: UserIdentity) -> str | None:
             )
     if who.arn:
         return principal_key(who.arn)
+    if _names_a_key(who):
+        return None
     return f"aws_principal:aws:{who.principalId.partition(':')[0]}" if who.principalId else None
