@@ -303,7 +303,9 @@ def test_one_fact_is_one_finding() -> None:
 )
 def test_an_end_says_what_came_after_it(last: int | None, wanted: str) -> None:
     success = None if last is None else last * 1_000_000
-    row = of(end_effective.Row, issue_leaf=1, end_leaf=2, end_time=60_000_000, last_success=success)
+    row = of(
+        end_effective.Row, key="aws_akid:aws:A", issue_leaf=1, end_leaf=2, end_time=60_000_000, last_success=success
+    )
     verdict = end_effective.judge(row, EMPTY)
 
     assert verdict.state is State.PROVED

@@ -73,13 +73,14 @@ FIRST_ENDS = """
 MARGINS = f"""
     CREATE OR REPLACE TABLE margins AS
     SELECT e.key, e.time, e.effect, e.until, u.source AS use_source,
-           CASE WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} ELSE {AT_ONCE} END + coalesce(c.widest, 0)
-               AS margin
+           CASE WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} WHEN e.source = u.source THEN 0
+                ELSE {AT_ONCE} END + coalesce(c.widest, 0) AS margin
     FROM sound_ends e
     JOIN uses u ON u.key = e.key
     LEFT JOIN clocks c ON c.source = e.source AND c.other = u.source
 """
-"""From when on a success after an end is late: what it takes to be known, and the skew of the two clocks."""
+"""From when on a success after an end is late: what it takes to be known, and the skew of the two clocks. Where one log
+tells both, nothing is left to doubt."""
 
 AFTER_END = f"""
     CREATE OR REPLACE TABLE after_end AS
@@ -158,13 +159,13 @@ LINEAGES = """
 """The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; an
 issuance in conflict can not date the others."""
 
-SURVIVING = f"""
+SURVIVING = """
     CREATE OR REPLACE TABLE surviving AS
     SELECT s.key, count(DISTINCT s.session) AS sessions, min(s.open_leaf) AS open_leaf, min(s.close_leaf) AS close_leaf,
            max(s.closed) AS closed
     FROM sessions s
     JOIN margins e ON e.key = s.key
-    WHERE e.until IS NULL AND s.opened <= e.time AND s.closed > e.time + e.margin + {AT_ONCE}
+    WHERE e.until IS NULL AND s.opened <= e.time AND s.closed > e.time + e.margin
     GROUP BY s.key
 """
 """Sessions that were seen to close after their credential had ended: they outlived it."""

@@ -46,7 +46,11 @@ NO_FLAGS = "FALSE AS extra, FALSE AS in_conflict"
 FEWER = " WHERE NOT EXISTS (SELECT 1 FROM variants v WHERE v.leaf = p.leaf)"
 
 
-ANY_FAILED = "SELECT count(*) FROM every_part WHERE effect LIKE '%_failed' OR effect = 'transaction.rollback'"
+ANY_FAILED = """
+    SELECT count(*) FROM every_part
+    WHERE effect LIKE '%_failed' OR effect = 'transaction.rollback'
+       OR (source = 'postgresql' AND stage = 'use' AND outcome <> 'success')
+"""
 VOID = """
     CREATE OR REPLACE TABLE void AS
     SELECT p.leaf, p.stage, p.key
@@ -65,8 +69,18 @@ VOID = """
     JOIN every_part s ON s.key = f.key AND s.effect = 'session.open'
     JOIN every_part p ON p.leaf = s.leaf
     WHERE f.effect = 'session.open_failed'
+    UNION
+    SELECT p.leaf, p.stage, p.key
+    FROM every_part f
+    JOIN every_part p
+      ON p.source = f.source AND p.request_id = f.request_id AND p.key = f.key AND p.stage = 'use'
+     AND p.outcome = 'success'
+    WHERE f.source = 'postgresql' AND f.stage = 'use' AND f.outcome <> 'success'
+      AND CAST(regexp_extract(f.event, '/([0-9]+)@', 1) AS BIGINT)
+          = CAST(regexp_extract(p.event, '/([0-9]+)@', 1) AS BIGINT) + 1
 """
-"""Parts that a later record of the same request takes back: some logs write before they act, and the failure after."""
+"""Parts that a later record of the same request takes back: some logs write before they act, and the failure after. A
+statement of PostgreSQL is taken back by the error on the line after it."""
 
 TAKEN_BACK = "SELECT v.leaf FROM void v WHERE v.leaf = p.leaf AND v.stage = p.stage AND v.key = p.key"
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "prove": "Write the C2SP proof that an event is in the log.",
     "verify": "Check the whole store against its log, and the log against its key.",
     "rebuild": "Judge again, from the sealed records and the contract given now.",
+    "joins": "List the joins: what each links, on which fields, how surely, and its pitfalls.",
     "rules": "List the rules: what each asks, why, and its controls.",
     "sources": "List the kinds of log that are understood.",
     "settings": "Show every setting and where its value came from.",

@@ -8,6 +8,7 @@ from custody.model.effects import said
 from custody.model.times import text as moment
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven, violated
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+from custody.rules.settling import issuer_log
 
 SECOND = 1_000_000
 
@@ -48,6 +49,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     surviving_closed: int | None
     closed_until: int | None
     closed_regions: int | None
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -72,7 +74,7 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     if row.end_disputed:
         return unproven("a record that would end it is in conflict", Best.NOTHING, *cited)
     if row.issue_leaf is None:
-        return unproven("no issuance is recorded, so no end is known", settles="the log of the issuing account")
+        return unproven("no issuance is recorded, so no end is known", settles=issuer_log(row.key))
     return open_until("alive", row.not_after, *cited)
 
 
@@ -85,12 +87,19 @@ def _survived(row: Row, cited: tuple[int, ...]) -> Verdict:
 
 def _over(what: str, end: int | None, row: Row, cited: tuple[int, ...]) -> Verdict:
     """Closed-world where signed digests prove the log whole from the end on, else as the issuer documents it."""
+    if row.last_success is not None and end is not None and row.last_success > end and not _aws(row):
+        late = f"{what}, and a success came {(row.last_success - end) / SECOND:.1f} s after"
+        return unproven(f"{late}: a check that was made before may be remembered that long", Best.INDICATED, *cited)
     text = f"{what}, and {_later(row.last_success, end)}"
     if row.closed_until is None or (row.last_success or 0) > (end or 0):
         return proved(text, Basis.ISSUER_ENFORCED, *cited)
     where = "1 region" if row.closed_regions == 1 else f"{row.closed_regions} regions"
     scope = f"; the management events of its account in {where} are whole until {moment(row.closed_until)}"
     return proved(text + scope, Basis.CLOSED_WORLD, *cited)
+
+
+def _aws(row: Row) -> bool:
+    return row.key.startswith("aws_akid:")
 
 
 def _later(last: int | None, end: int | None) -> str:
