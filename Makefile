@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow check lint format bench lock clean
+.PHONY: demo test test-slow check lint format bench lab accuracy lock clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m custody.cli demo --folder .demo
@@ -33,11 +33,14 @@ format: $(DEV)
 bench: $(DEV)
 	$(BIN)/python bench/whole_way.py
 
+lab: $(DEV)
+	$(BIN)/python -m lab --keep .lab --compare
+
 lock: $(DEV)
 	$(BIN)/pip freeze --exclude-editable > requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .demo .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@echo "setting up $(VENV): half a minute"
