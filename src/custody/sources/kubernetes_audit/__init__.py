@@ -38,7 +38,7 @@ SOURCE = Source(
     read=read,
     time_resolution=1,
     delivery_delay=15 * _MINUTE,
-    standing="samples",
+    standing="laboratory",
     proves=(
         "use of every credential that the API server checked, with its id on Kubernetes 1.30 and later; issue of "
         "service account tokens and client certificates, starts and ends of pods, ends of service accounts, changes of "
