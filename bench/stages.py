@@ -31,7 +31,7 @@ def show(logs: Path) -> None:
 
 def _measure(files: list[Path]) -> tuple[int, dict[str, float]]:
     known, limits, costs = sources(), Limits(), dict[str, float]()
-    (source,) = known
+    source = next(each for each in known if each.name == "aws.cloudtrail")
     wrappings = intake.wrappings_of(known)
     acquired = _timed(costs, "hash", lambda: [(path, survey(path, limits)) for path in files])
     opened = [lambda path=path, found=found: list(open_contents(path, found, limits)) for path, found in acquired]

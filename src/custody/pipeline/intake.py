@@ -18,9 +18,9 @@ from custody.ledger.entry import record_entry
 from custody.ledger.merkle import leaf_hash
 from custody.model.events import Event, Skip
 from custody.model.records import Acquisition, Batch, Framed, Identity
-from custody.readers.content import open_contents
 from custody.readers.framing import Declared, frame
 from custody.readers.limits import Limits
+from custody.readers.pieces import open_all, start_of
 from custody.sources.columns import to_parts
 from custody.sources.masking import mask, mask_unknown
 from custody.sources.registry import sources as known_sources
@@ -86,7 +86,7 @@ def read(task: Task) -> Iterator[Result]:
     sources = known_sources()
     wrappings = wrappings_of(sources)
     places = {acquisition.member: position for position, acquisition in enumerate(task.acquisitions)}
-    for acquisition, content in open_contents(task.path, task.acquisitions, task.limits):
+    for acquisition, content in open_all(task.path, task.acquisitions, task.limits):
         if isinstance(content, SourceError):
             yield Unread(acquisition.path, str(content))
             continue
@@ -94,22 +94,34 @@ def read(task: Task) -> Iterator[Result]:
         leaf, consumed = task.leaves[place], task.consumed[place]
         try:
             framed = _logs_only(frame(content, wrappings, task.limits), acquisition)
-            yield from _batches(framed, leaf, consumed, sources, name_of(acquisition))
+            start = piece_start(acquisition) or 0
+            yield from _batches(framed, leaf, consumed, sources, name_of(acquisition), start)
         except SourceError as error:
             yield Unread(acquisition.path, str(error))
 
 
 def name_of(acquisition: Acquisition) -> str:
-    """A file as people name it: its path, and its member where it lay in a container."""
-    return acquisition.path if acquisition.member is None else f"{acquisition.path}: {acquisition.member}"
+    """A file as people name it: its path, and its member where it lay in a container. A piece is named as its file."""
+    if acquisition.member is None or piece_start(acquisition) is not None:
+        return acquisition.path
+    return f"{acquisition.path}: {acquisition.member}"
+
+
+def piece_start(acquisition: Acquisition) -> int | None:
+    """Where a piece of a growing file begins in it (bytes); None for a whole file or member."""
+    return start_of(acquisition.member, acquisition.received, acquisition.content)
 
 
 def _logs_only(framed: Iterator[Framed], acquisition: Acquisition) -> Iterator[Framed]:
     """Leave out a file that is no log at all: plain text in one piece, under a name that no log has.
 
     A readme beside the logs is acquired (its hash is sealed) and holds no record; a note of the run says so. What
-    begins as JSON does is never left out, whatever its name: it may be a log that was cut.
+    begins as JSON does is never left out, whatever its name: it may be a log that was cut. Only of a log are pieces
+    taken, so nothing of those is left out.
     """
+    if piece_start(acquisition) is not None:
+        yield from framed
+        return
     for record in framed:
         whole = record.at + acquisition.content_size - record.length <= BLANK
         if whole and record.problem == "not-json" and not (_named_like_a_log(acquisition) or _begins_as_json(record)):
@@ -128,9 +140,12 @@ def _named_like_a_log(acquisition: Acquisition) -> bool:
 
 
 def _batches(
-    framed: Iterator[Framed], leaf: int, consumed: int, sources: Sequence[Source], name: str
+    framed: Iterator[Framed], leaf: int, consumed: int, sources: Sequence[Source], name: str, start: int
 ) -> Iterator[Batch | FileRead]:
-    """Cut a file's records into batches; the last one, empty if need be, says that the file is done."""
+    """Cut a file's records into batches; the last one, empty if need be, says that the file is done.
+
+    ``start`` is where it begins in the file that ``name`` names.
+    """
     ordinal = 0
     waiting: list[Framed] = []
     skips: dict[str, tuple[int, int]] = {}
@@ -143,7 +158,7 @@ def _batches(
             yield _counted(batch(waiting, leaf, ordinal - BATCH, sources, last=False), waiting, skips)
             waiting = []
     yield _counted(batch(waiting, leaf, ordinal - len(waiting), sources, last=True), waiting, skips)
-    yield FileRead(name, ordinal, tuple((reason, *those) for reason, those in skips.items()))
+    yield FileRead(name, ordinal, tuple((reason, count, start + at) for reason, (count, at) in skips.items()))
 
 
 def _counted(found: Batch, framed: Sequence[Framed], skips: dict[str, tuple[int, int]]) -> Batch:
@@ -191,13 +206,16 @@ def identity_hash(source: str, identity: str) -> int:
 def readings(framed: Sequence[Framed], sources: Sequence[Source]) -> list[Reading]:
     """Identify by the source that recognises the bytes; what is no record, or nobody's, is read as unknown."""
     found: list[Reading | None] = [None] * len(framed)
-    sound = [n for n, record in enumerate(framed) if record.problem is None and record.raw is not None]
+    left = [n for n, record in enumerate(framed) if record.problem is None and record.raw is not None]
     for source in sources:
-        mine = [n for n in sound if found[n] is None and source.recognise(framed[n].raw or b"")]
+        if not left:
+            break
+        mine = [n for n in left if source.recognise(framed[n].raw or b"")]
         raws = [framed[n].raw or b"" for n in mine]
         for n, raw, identity in zip(mine, raws, source.identities(raws), strict=True):
             if identity is not None:
                 found[n] = _reading(source, framed[n].form, raw, identity)
+        left = [n for n in left if found[n] is None] if mine else left
     return [reading or _unknown(record, sources) for reading, record in zip(found, framed, strict=True)]
 
 
