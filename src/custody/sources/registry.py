@@ -1,4 +1,7 @@
-"""The sources there are: every module of this room that has a ``SOURCE``. Adding one is adding a file."""
+"""The sources there are: every module of this room that has a ``SOURCE``, and those that mapping files describe.
+
+Adding one is adding a file.
+"""
 
 import importlib
 import itertools
@@ -8,13 +11,18 @@ from functools import cache
 
 import custody.sources
 from custody.errors import UsageError
+from custody.sources.mapped import source_of
+from custody.sources.mapped.mapping import Mapping
 from custody.sources.source import Source
 
 
 @cache
-def sources() -> tuple[Source, ...]:
-    """All sources, sorted by name. Raises UsageError where two have one name."""
-    return collect(_declared())
+def sources(mappings: tuple[Mapping, ...] = ()) -> tuple[Source, ...]:
+    """All sources, sorted by name, and behind them those that ``mappings`` describe, so that none takes what is theirs.
+
+    Raises UsageError where two have one name.
+    """
+    return (*collect(_declared()), *collect(source_of(mapping) for mapping in mappings))
 
 
 def collect(found: Iterable[Source]) -> tuple[Source, ...]:

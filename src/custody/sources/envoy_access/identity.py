@@ -1,0 +1,50 @@
+"""Which line of an access log this is, and where its secrets are. Frozen as scheme ``envoy-line/1``.
+
+A line has no id of its own: streams have one that a client can choose (``x-request-id``), and one stream can have
+several lines. The identity is the stream's id, where the line has one, and the SHA-256 of the line as it is kept.
+"""
+
+import msgspec
+
+from custody.model.records import Identity
+from custody.sources import identities, pasted_secrets
+from custody.sources.envoy_access import text
+from custody.sources.envoy_access.facts import is_access_log, plain
+
+SCHEME = "envoy-line/1"
+_LONGEST_STREAM = 128
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+
+
+def recognise(raw: bytes) -> bool:
+    """Whether ``raw`` looks like a line of an access log, by its bytes alone."""
+    if raw[:1] != b"{":
+        return text.is_line(raw)
+    low = raw.lower()
+    return b"time" in low and (b"downstream" in low or b"flags" in low or b"peer" in low or b"transport" in low)
+
+
+def identify(raw: bytes) -> Identity | None:
+    """The identity and secrets of one line; None where it is none of Envoy's. Raises nothing."""
+    return pasted_secrets.identified(SCHEME, raw, name)
+
+
+def name(raw: bytes) -> str | None:
+    """The identity of a line as it is kept; None where it is none of Envoy's."""
+    if raw[:1] != b"{":
+        return identities.hashed(raw) if text.is_line(raw) else None
+    members = _OBJECT.decode(raw)
+    if not is_access_log(list(members)):
+        return None
+    stream = _stream(members)
+    return f"{stream} {identities.hashed(raw)}" if stream else identities.hashed(raw)
+
+
+def _stream(members: dict[str, msgspec.Raw]) -> str | None:
+    for member, value in members.items():
+        if plain(member) == "streamid" and bytes(value)[:1] == b'"':
+            stream = _TEXT.decode(value)
+            if 1 < len(stream) <= _LONGEST_STREAM and stream.isascii() and stream.isprintable():
+                return stream
+    return None
