@@ -2,7 +2,7 @@
 
 Only keys carried by one issuance record are aliases, translations of a keyed hash that the server itself made
 (``key.translate``), and the second hash that Vault writes of a token beside its accessor. A key that two records call
-the alias of different credentials is nobody's alias.
+the alias of different credentials is nobody's alias, and a name that is claimed for two credentials is neither's.
 """
 
 from custody.engine.duck import Engine
@@ -19,9 +19,25 @@ PAIRS = """
     WHERE stage = 'use' AND source = 'vault.audit' AND related LIKE 'vault_token:%' AND key LIKE 'vault_accessor:%'
       AND NOT in_conflict
     UNION
-    SELECT key, object FROM named_parts
+    SELECT t.key, t.object FROM translations t
+    WHERE NOT EXISTS (SELECT 1 FROM claimed_twice c WHERE c.object = t.object)
+"""
+
+TRANSLATIONS = """
+    CREATE OR REPLACE TABLE translations AS
+    SELECT DISTINCT key, object FROM named_parts
     WHERE effect = 'key.translate' AND key IS NOT NULL AND object IS NOT NULL AND key <> object AND NOT in_conflict
 """
+
+CLAIMED_TWICE = """
+    CREATE OR REPLACE TABLE claimed_twice AS
+    SELECT t.object FROM translations t
+    JOIN named_parts i ON i.key = t.key AND i.stage = 'issue' AND i.outcome = 'success' AND i.request_id IS NOT NULL
+    GROUP BY t.object
+    HAVING count(DISTINCT t.key) > 1 AND count(DISTINCT i.request_id) > 1
+"""
+"""Names that a table of translations gives to what several calls issued: each call makes a credential of its own. Two
+devices that wrote one call down have the same request id."""
 
 FIRST = f"CREATE OR REPLACE TABLE named_as AS SELECT key, target FROM ({PAIRS}) pairs"
 
@@ -51,7 +67,8 @@ def build(engine: Engine) -> bool:
     if not engine.number(ANY):
         engine.table("aliases", {"key": "VARCHAR", "target": "VARCHAR"}, [])
         return False
-    engine.run(FIRST)
+    for step in (TRANSLATIONS, CLAIMED_TWICE, FIRST):
+        engine.run(step)
     engine.run(SURE)
     for _ in range(ROUNDS):
         engine.run(FOLLOW)

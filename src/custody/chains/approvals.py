@@ -29,12 +29,23 @@ NAMED_TICKETS = """
     FROM issues i
 """
 
+REACHABLE = """
+    CREATE OR REPLACE TABLE reachable AS
+    SELECT key, key AS name FROM issues
+    UNION
+    SELECT key, key FROM uses
+    UNION
+    SELECT p.key, p.related FROM parts p
+    WHERE p.stage = 'issue' AND p.related LIKE 'approval:%' AND p.outcome = 'success' AND NOT p.in_conflict
+"""
+"""Every credential by its own key, and by the request that its issuing record names."""
+
 REACHED = """
     CREATE OR REPLACE TABLE approvals AS
     SELECT c.key, d.approver, coalesce(a.requester, r.starter) AS requester, d.effect, d.time, d.until, d.leaf,
            d.source, 'credential' AS via, 'exact' AS grade, 'issuer' AS asserter
     FROM decisions d
-    JOIN (SELECT key FROM issues UNION SELECT key FROM uses) c ON c.key = d.target
+    JOIN reachable c ON c.name = d.target OR c.name = d.object
     LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
     LEFT JOIN best_runs r ON r.key = c.key
     UNION ALL
@@ -54,9 +65,11 @@ REACHED = """
     LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
     WHERE n.ticket IS NOT NULL
 """
-"""Each decision beside each credential that it reaches. A ticket's key in a name or tag is the client's word."""
+"""Each decision beside each credential that it reaches: it is about the credential, it decided a request for it, or the
+credential's issue names the request (a certificate, its signing request). A ticket's key in a name or tag is the
+client's word."""
 
-STEPS = (DECISIONS, ASKED, NAMED_TICKETS, REACHED)
+STEPS = (DECISIONS, ASKED, NAMED_TICKETS, REACHABLE, REACHED)
 
 
 def build(engine: Engine) -> None:

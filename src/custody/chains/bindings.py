@@ -57,7 +57,8 @@ def _joined(join: Join) -> str:
     grade = Grade.EXACT if join.grade is Grade.EXACT else Grade.INFERRED
     return (
         f"UNION ALL SELECT v.from_key, v.to_key, '{grade.value}', v.asserter, v.candidates, '{join.id}', v.leaf "
-        f"FROM {join.view} v JOIN runs r ON r.run = v.to_key"
+        f"FROM {join.view} v JOIN runs r ON r.run = v.to_key "
+        "JOIN issues i ON i.key = v.from_key AND NOT i.disputed"
     )
 
 

@@ -6,7 +6,20 @@ A function of the parts (the leaves below a size), the repeated identities, the 
 from collections.abc import Sequence
 from pathlib import Path
 
-from custody.chains import approvals, bindings, clocks, credentials, keys, links, origins, parts, populations, runs
+from custody.chains import (
+    approvals,
+    bindings,
+    clocks,
+    credentials,
+    keys,
+    links,
+    origins,
+    parts,
+    populations,
+    retention,
+    runs,
+    source_facts,
+)
 from custody.chains.join import load
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
@@ -31,15 +44,24 @@ TABLES: dict[str, str] = {
     "ends": "SELECT * FROM ends ORDER BY key, time, leaf",
     "activations": "SELECT * FROM activations ORDER BY key, time, leaf",
     "key_origins": "SELECT * FROM key_origins ORDER BY key, origin",
+    "source_facts": "SELECT * FROM source_facts ORDER BY source",
+    "provable": "SELECT * FROM provable ORDER BY key, source",
     "forward_sessions": "SELECT x.key, x.evidence, u.uses, u.principal, u.principal_id, u.first_use, u.first_leaf "
     "FROM unissued x JOIN uses u ON u.key = x.key WHERE x.class = 'forward access session' ORDER BY x.key",
 }
 """The derived tables that are kept, each with the order of its rows (its digest is over them in this order)."""
 
 
-def build(engine: Engine, files: Sequence[Path], repeated: Sequence[parts.Repeated], contract: Contract) -> None:
-    """Make every table of the chains room in ``engine``."""
+def build(
+    engine: Engine,
+    files: Sequence[Path],
+    repeated: Sequence[parts.Repeated],
+    contract: Contract,
+    facts: Sequence[source_facts.SourceFact] = (),
+) -> None:
+    """Make every table of the chains room in ``engine``. ``facts`` are what the sources declare of themselves."""
     parts.define(engine, files, repeated)
+    source_facts.build(engine, facts, contract)
     keys.build(engine)
     runs.build(engine)
     clocks.build(engine)
@@ -52,4 +74,5 @@ def build(engine: Engine, files: Sequence[Path], repeated: Sequence[parts.Repeat
     credentials.build(engine)
     approvals.build(engine)
     origins.build(engine, contract)
+    retention.build(engine)
     links.table(engine, joins)

@@ -47,10 +47,36 @@ CLOCKS = f"""
 """
 """``apart`` is the time of ``other`` less that of ``source`` (µs); ``widest`` the largest that was seen."""
 
-STEPS = (CLOCKS,)
+UNMEASURED = 60_000_000
+"""What a clock that nothing was compared with is taken to be off by at most (µs)."""
+
+SKEWS = f"""
+    CREATE OR REPLACE TABLE skews AS
+    WITH sources AS (
+        SELECT DISTINCT source FROM parts WHERE stage IS NOT NULL AND source IS NOT NULL
+    ), worst AS (
+        SELECT s.source, max(c.widest) AS widest
+        FROM sources s
+        LEFT JOIN clocks c ON c.source = s.source OR c.other = s.source
+        GROUP BY s.source
+    )
+    SELECT a.source AS source, b.source AS other,
+           CASE WHEN a.source = b.source THEN 0
+                WHEN c.widest IS NOT NULL THEN c.widest
+                ELSE coalesce(a.widest, 0) + coalesce(b.widest, 0)
+                     + CASE WHEN a.widest IS NULL OR b.widest IS NULL THEN {UNMEASURED} ELSE 0 END
+           END AS skew
+    FROM worst a
+    CROSS JOIN worst b
+    LEFT JOIN clocks c ON c.source = a.source AND c.other = b.source
+"""
+"""What has to be allowed between two sources (µs): what was measured between them, else the worst that was measured of
+each, and a minute for a clock that nothing measured."""
+
+STEPS = (CLOCKS, SKEWS)
 
 
 def build(engine: Engine) -> None:
-    """Make ``clocks``."""
+    """Make ``clocks`` and ``skews``."""
     for step in STEPS:
         engine.run(step)

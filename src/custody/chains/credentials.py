@@ -74,10 +74,10 @@ MARGINS = f"""
     CREATE OR REPLACE TABLE margins AS
     SELECT e.key, e.time, e.effect, e.until, u.source AS use_source,
            CASE WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} WHEN e.source = u.source THEN 0
-                ELSE {AT_ONCE} END + coalesce(c.widest, 0) AS margin
+                ELSE {AT_ONCE} END + coalesce(c.skew, 0) AS margin
     FROM sound_ends e
     JOIN uses u ON u.key = e.key
-    LEFT JOIN clocks c ON c.source = e.source AND c.other = u.source
+    LEFT JOIN skews c ON c.source = e.source AND c.other = u.source
 """
 """From when on a success after an end is late: what it takes to be known, and the skew of the two clocks. Where one log
 tells both, nothing is left to doubt."""
@@ -93,9 +93,10 @@ AFTER_END = f"""
                row_number() OVER (PARTITION BY p.key, p.in_conflict ORDER BY p.leaf) AS position
         FROM parts p
         LEFT JOIN issues i ON i.key = p.key AND NOT i.disputed
+        LEFT JOIN skews c ON c.source = i.source AND c.other = p.source
         WHERE p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL
           AND p.key IN (SELECT s.key FROM suspects s)
-          AND (p.time > i.not_after + {EXPIRY_TOLERANCE}
+          AND (p.time > i.not_after + {EXPIRY_TOLERANCE} + coalesce(c.skew, 0)
                OR EXISTS (SELECT 1 FROM margins e
                           WHERE e.key = p.key AND p.time > e.time + e.margin
                             AND (e.until IS NULL OR p.time < e.until)
@@ -123,13 +124,13 @@ OUTLIVED = f"""
     CREATE OR REPLACE TABLE outlived AS
     SELECT key, ended, grace FROM (
         SELECT b.key, b.ended,
-               CASE WHEN b.run LIKE 'aws_instance:%' THEN {SHUTDOWN} ELSE {STOPPING} END + coalesce(c.widest, 0)
+               CASE WHEN b.run LIKE 'aws_instance:%' THEN {SHUTDOWN} ELSE {STOPPING} END + coalesce(c.skew, 0)
                    AS grace,
                i.issued_at, u.last_success
         FROM best_runs b
         JOIN issues i ON i.key = b.key AND NOT i.disputed
         JOIN uses u ON u.key = b.key
-        LEFT JOIN clocks c ON c.source = i.source AND c.other = u.source
+        LEFT JOIN skews c ON c.source = i.source AND c.other = u.source
         WHERE b.ended IS NOT NULL
     ) ended
     WHERE issued_at <= ended + grace AND last_success > ended + grace

@@ -84,7 +84,7 @@ def steps(engine: Engine, found: Credential) -> tuple[Step, ...]:
 def _issue(found: Credential) -> list[Step]:
     if found.issued_at is None or found.issue_leaf is None:
         return []
-    by = found.issuing_service or (found.requester or "unknown").split(":", 2)[-1]
+    by = found.issuing_service or _requester(found.requester or "unknown")
     life = (
         ""
         if found.not_after is None
@@ -102,6 +102,12 @@ def _issue(found: Credential) -> list[Step]:
             text=f"{found.method} by {by}{life}",
         )
     ]
+
+
+def _requester(key: str) -> str:
+    """Its name; of an entity, whose name is a bare id, what it is too."""
+    name = key.split(":", 2)[-1]
+    return f"entity {name}" if key.startswith("vault_entity:") else name
 
 
 def _run(found: Credential) -> list[Step]:

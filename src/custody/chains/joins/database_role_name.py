@@ -2,7 +2,9 @@
 
 from custody.chains.join import CANDIDATE, Grade, Join
 
-NAME = "'^v-([^-]*)-(.{1,8})-([A-Za-z0-9]{20})-([0-9]{10})$'"
+NAME = "'^v-(.*)-[A-Za-z0-9]{20}-([0-9]{10})$'"
+CUT = 8
+"""Vault cuts the display name and the role to this length; either may hold dashes."""
 
 JOIN = Join(
     id="database_role_name",
@@ -16,18 +18,22 @@ JOIN = Join(
             SELECT DISTINCT p.key, regexp_extract(p.key, '^db_role:postgresql:(.*)$', 1) AS name FROM parts p
             WHERE p.key LIKE 'db_role:postgresql:v-%' AND p.stage IN ('use', 'issue')
         ), made AS (
-            SELECT n.key, regexp_extract(n.name, {NAME}, 2) AS role,
-                   CAST(nullif(regexp_extract(n.name, {NAME}, 4), '') AS BIGINT) * 1000000 AS time
+            SELECT n.key, regexp_extract(n.name, {NAME}, 1) AS head,
+                   CAST(nullif(regexp_extract(n.name, {NAME}, 2), '') AS BIGINT) * 1000000 AS time
             FROM named n
+        ), leases AS (
+            SELECT i.key, i.leaf, i.issued_at,
+                   concat('-', substr(regexp_extract(i.subject, '/creds/(.*)$', 1), 1, {CUT})) AS role
+            FROM issues i
+            WHERE i.subject LIKE 'vault_role:vault:%/creds/%'
+              AND (i.key LIKE 'db_role_hmac:%' OR i.key LIKE 'vault_lease:%')
         )
         SELECT m.key AS from_key, i.key AS to_key, min(i.leaf) AS leaf,
                count(*) OVER (PARTITION BY m.key) AS candidates
         FROM made m
-        JOIN issues i
-          ON i.subject LIKE 'vault_role:vault:%/creds/%'
-         AND substr(regexp_extract(i.subject, '/creds/(.*)$', 1), 1, 8) = m.role
+        JOIN leases i
+          ON right(m.head, length(i.role)) = i.role AND length(m.head) - length(i.role) <= {CUT}
          AND i.issued_at BETWEEN m.time - 2000000 AND m.time + 3000000
-         AND (i.key LIKE 'db_role_hmac:%' OR i.key LIKE 'vault_lease:%')
         WHERE m.time IS NOT NULL
         GROUP BY m.key, i.key
     """,

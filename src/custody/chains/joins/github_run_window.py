@@ -14,9 +14,10 @@ JOIN = Join(
                count(*) OVER (PARTITION BY i.key) AS candidates
         FROM issues i
         JOIN runs r
-          ON r.repository = regexp_extract(i.workload, ':repo:([^:/]+/[^:]+)', 1)
+          ON r.run LIKE 'github_run:%' AND r.repository = regexp_extract(i.workload, ':repo:([^:/]+/[^:]+)', 1)
          AND i.issued_at >= r.started - 60000000 AND (r.ended IS NULL OR i.issued_at <= r.ended + 60000000)
-        WHERE i.workload LIKE 'oidc_subject:%' AND i.workload LIKE '%token.actions.githubusercontent.com%'
+        WHERE (i.workload LIKE 'oidc_subject:token.actions.githubusercontent.com:%'
+               OR i.workload LIKE 'oidc_subject:token.actions.githubusercontent.com/%')
           AND NOT EXISTS (SELECT 1 FROM join_github_session s WHERE s.from_key = i.key)
           AND NOT EXISTS (SELECT 1 FROM join_github_subject_run t WHERE t.from_key = i.key)
         GROUP BY i.key, r.run

@@ -16,8 +16,9 @@ JOIN = Join(
                    concat('github_run:github:', regexp_extract(i.workload, ':run_id:([0-9]+)', 1), '/',
                           regexp_extract(i.workload, ':run_attempt:([0-9]+)', 1)) AS run
             FROM issues i
-            WHERE i.workload LIKE 'oidc_subject:token.actions.githubusercontent.com%' AND i.bound_by = 'issuer'
-              AND i.workload LIKE '%:run_id:%'
+            WHERE (i.workload LIKE 'oidc_subject:token.actions.githubusercontent.com:%'
+                   OR i.workload LIKE 'oidc_subject:token.actions.githubusercontent.com/%')
+              AND i.workload LIKE '%:run_id:%' AND i.bound_by = 'issuer'
         ) s
         JOIN runs r ON r.run = s.run
     """,

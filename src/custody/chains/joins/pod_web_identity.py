@@ -1,4 +1,4 @@
-"""Kubernetes → AWS (IRSA): the tokens of the service account that were good when the role session was issued."""
+"""Kubernetes → AWS (IRSA), Vault (jwt): the tokens of the service account that were good when its token was checked."""
 
 from custody.chains.join import CANDIDATE, Grade, Join
 

@@ -16,4 +16,5 @@ JOIN = Join(
         WHERE s.source = 'otel.otlp' AND s.request_id IS NOT NULL AND s.workload IS NOT NULL AND u.key IS NOT NULL
         GROUP BY s.workload, u.key
     """,
+    counted=False,
 )
