@@ -32,6 +32,10 @@ format: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python bench/whole_way.py
+	$(BIN)/python bench/mixed.py
+
+accuracy: $(DEV)
+	$(BIN)/python -m accuracy --seeds 10
 
 lab: $(DEV)
 	$(BIN)/python -m lab --keep .lab --compare

@@ -55,7 +55,7 @@ def real_store(real_logs: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 @pytest.fixture(scope="session")
 def sample_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from custody.pipeline.sample import write_sample
+    from tests.sample_estate import write_sample
 
     folder = tmp_path_factory.mktemp("sample") / "logs"
     write_sample(folder)

@@ -8,9 +8,9 @@ import pytest
 
 from custody.model.report import Report
 from custody.pipeline import trace
-from custody.pipeline.sample import Truth, write_sample
 from custody.settings.catalog import Settings
 from tests.end_to_end.conftest import run, settings_for
+from tests.sample_estate import Truth, write_sample
 
 Audited = tuple[Truth, Settings, Report]
 

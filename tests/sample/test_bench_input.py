@@ -9,8 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
-from custody.pipeline.sample.cloudtrail import spelled
+from tests.sample_estate.cloudtrail import spelled
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 RECORDS = 9_500

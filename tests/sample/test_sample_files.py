@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.sample_estate import Truth, write_sample
 
 from custody.model.verdicts import Population
-from custody.pipeline.sample import Truth, write_sample
 
 Record = dict[str, object]
 

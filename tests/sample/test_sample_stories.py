@@ -4,15 +4,15 @@ import re
 from collections import Counter
 
 import pytest
+from tests.sample_estate.cloudtrail import Fields, spelled
+from tests.sample_estate.contract import CONTRACT
+from tests.sample_estate.estate import OFFICE, THIEF
+from tests.sample_estate.inventor import Inventor
+from tests.sample_estate.journal import Journal, at
+from tests.sample_estate.truth import Story, Truth
+from tests.sample_estate.write import tell
 
 from custody.model.verdicts import Population, Severity, State
-from custody.pipeline.sample.cloudtrail import Fields, spelled
-from custody.pipeline.sample.contract import CONTRACT
-from custody.pipeline.sample.estate import OFFICE, THIEF
-from custody.pipeline.sample.inventor import Inventor
-from custody.pipeline.sample.journal import Journal, at
-from custody.pipeline.sample.truth import Story, Truth
-from custody.pipeline.sample.write import tell
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,8 @@ COMMANDS: dict[str, str] = {
     "rules": "List the rules: what each asks, why, and its controls.",
     "sources": "List the kinds of log that are understood.",
     "settings": "Show every setting and where its value came from.",
-    "demo": "Generate sample logs, audit them, and write the report.",
+    "simulate": "Write the logs of an invented organisation, and the truth about them.",
+    "demo": "Invent an organisation's logs, audit them, and write the report.",
 }
 """Every command and its one-line help; a test holds this list against the folder."""
 

@@ -1,4 +1,4 @@
-"""``custody demo``: the main job on sample logs that custody makes."""
+"""``custody demo``: the main job on the logs of an organisation that custody invents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 import click
 
 from custody.cli import options
+
+SEED, HOURS, WORKLOADS = 1, 6, 10
+FAULTS = ("stolen-key", "surviving-session", "self-approval", "use-after-end", "tampered-log")
+"""What went wrong in the organisation of the demo; ``truth.json`` says where."""
 
 
 @click.command("demo")
@@ -21,27 +25,29 @@ from custody.cli import options
 )
 @options.as_json
 def COMMAND(folder: Path, as_json: bool) -> int:  # noqa: N802
-    """Generate sample logs, audit them, print the page and write the HTML report, all under one folder."""
+    """Invent an organisation's logs, audit them, print the page and write the HTML report, all under one folder."""
     from custody.cli.output import emit, style
     from custody.cli.progress import watching
     from custody.pipeline.audit import audit
     from custody.pipeline.report import write
-    from custody.pipeline.sample import write_sample
+    from custody.pipeline.simulate import simulate
     from custody.reports.json_object import cited
     from custody.reports.terminal.page import page
     from custody.reports.words import short_key
+    from custody.simulation.run import TRUTH
 
-    logs = folder / "logs"
-    click.echo(f"writing sample logs to {logs}", err=True)
-    write_sample(logs)
+    estate = folder / "estate"
+    if not (estate / TRUTH).exists():
+        click.echo(f"writing the logs of an invented organisation to {estate}", err=True)
+        simulate(estate, seed=SEED, hours=HOURS, workloads=WORKLOADS, names=FAULTS)
     flags: dict[str, object] = {
         "store": str(folder / "store"),
         "keys": str(folder / "keys"),
-        "contract": str(folder / "logs" / "contract.yaml"),
+        "contract": str(estate / "contract.yaml"),
     }
     settings = options.resolved(flags)
     with watching() as observer:
-        report = audit(settings, [logs], observer)
+        report = audit(settings, [estate / "logs"], observer)
     write(settings, "html", folder / "report.html")
     if as_json:
         emit(cited(report))

@@ -7,7 +7,7 @@ import datetime as dt
 
 import msgspec
 
-from custody.pipeline.sample.estate import Role, User
+from tests.sample_estate.estate import Role, User
 
 Fields = dict[str, object]
 

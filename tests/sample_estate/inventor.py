@@ -11,7 +11,7 @@ class Inventor:
     """Invents ids, keys and tokens in the forms that AWS gives them. None of them opens anything."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311  repeatable values are the point; nothing is secret
+        self._random = random.Random(seed)
         self._stems: dict[str, str] = {}
 
     def key(self, prefix: str, account: str) -> str:

@@ -1,8 +1,8 @@
 """The people of the estate: the operator who sets things up and puts things right, and a colleague at the console."""
 
 from custody.model.verdicts import Population
-from custody.pipeline.sample import calls, issuing
-from custody.pipeline.sample.cloudtrail import (
+from tests.sample_estate import calls, issuing
+from tests.sample_estate.cloudtrail import (
     BROWSER,
     CLI,
     TERRAFORM,
@@ -14,9 +14,9 @@ from custody.pipeline.sample.cloudtrail import (
     by_user_session,
     forwarded,
 )
-from custody.pipeline.sample.estate import FRANKFURT, MAIN, OFFICE, SECOND, VIRGINIA, Network, User
-from custody.pipeline.sample.journal import CONSOLE, Journal, at
-from custody.pipeline.sample.truth import Story
+from tests.sample_estate.estate import FRANKFURT, MAIN, OFFICE, SECOND, VIRGINIA, Network, User
+from tests.sample_estate.journal import CONSOLE, Journal, at
+from tests.sample_estate.truth import Story
 
 
 def operator(journal: Journal) -> tuple[str, Caller]:

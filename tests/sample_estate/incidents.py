@@ -1,11 +1,11 @@
 """What goes wrong on the sample's day, each with what should be said of it."""
 
 from custody.model.verdicts import Population, Severity, State
-from custody.pipeline.sample import calls, issuing, machines
-from custody.pipeline.sample.cloudtrail import CLI, GO, Caller, Session, by_session, by_user, forwarded
-from custody.pipeline.sample.estate import BATCH_HOST, FRANKFURT, MAIN, SECOND, STRANGER, THIEF, VIRGINIA, Instance
-from custody.pipeline.sample.journal import UNEXPLAINED, Journal, at
-from custody.pipeline.sample.truth import Story
+from tests.sample_estate import calls, issuing, machines
+from tests.sample_estate.cloudtrail import CLI, GO, Caller, Session, by_session, by_user, forwarded
+from tests.sample_estate.estate import BATCH_HOST, FRANKFURT, MAIN, SECOND, STRANGER, THIEF, VIRGINIA, Instance
+from tests.sample_estate.journal import UNEXPLAINED, Journal, at
+from tests.sample_estate.truth import Story
 
 HOLDER = "used-by-holder"
 ISSUANCE = "no-known-issuance"

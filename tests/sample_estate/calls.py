@@ -5,8 +5,8 @@ import urllib.parse
 
 import msgspec
 
-from custody.pipeline.sample.cloudtrail import Call, Fields, Session, moment, spelled
-from custody.pipeline.sample.estate import FRANKFURT, MAIN, SECOND, VIRGINIA, Instance, Network, Role, User
+from tests.sample_estate.cloudtrail import Call, Fields, Session, moment, spelled
+from tests.sample_estate.estate import FRANKFURT, MAIN, SECOND, VIRGINIA, Instance, Network, Role, User
 
 SECRET = f"arn:aws:secretsmanager:{VIRGINIA}:{MAIN}:secret:orders/database-Kq3vTz"
 KMS_KEY = f"arn:aws:kms:{VIRGINIA}:{MAIN}:key/5f0d1b7a-63c2-4a0e-9c58-2e7f4b9a1d30"

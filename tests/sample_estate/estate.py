@@ -5,7 +5,7 @@ Account ids are the documentation's; addresses are of the documentation ranges (
 
 import msgspec
 
-from custody.pipeline.sample.inventor import Inventor
+from tests.sample_estate.inventor import Inventor
 
 MAIN = "111122223333"
 SECOND = "444455556666"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from custody.model.verdicts import Population
-from custody.pipeline.sample import calls, issuing
-from custody.pipeline.sample.cloudtrail import (
+from tests.sample_estate import calls, issuing
+from tests.sample_estate.cloudtrail import (
     ACTIONS,
     BOTO,
     GO,
@@ -17,8 +17,8 @@ from custody.pipeline.sample.cloudtrail import (
     by_session,
     forwarded,
 )
-from custody.pipeline.sample.estate import CLUSTER, FRANKFURT, GITHUB, MAIN, RUNNER, SECOND, VIRGINIA, Instance, Role
-from custody.pipeline.sample.journal import OLDER, Journal, at
+from tests.sample_estate.estate import CLUSTER, FRANKFURT, GITHUB, MAIN, RUNNER, SECOND, VIRGINIA, Instance, Role
+from tests.sample_estate.journal import OLDER, Journal, at
 
 HOUR = 3600
 INSTANCE_LIFE = 23_700

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from custody.model.verdicts import Population
-from custody.pipeline.sample import calls, estate, incidents, machines, people
-from custody.pipeline.sample.cloudtrail import Fields, moment
-from custody.pipeline.sample.contract import CONTRACT
-from custody.pipeline.sample.inventor import Inventor
-from custody.pipeline.sample.journal import FORWARD, Entry, Journal, at
-from custody.pipeline.sample.truth import Truth
+from tests.sample_estate import calls, estate, incidents, machines, people
+from tests.sample_estate.cloudtrail import Fields, moment
+from tests.sample_estate.contract import CONTRACT
+from tests.sample_estate.inventor import Inventor
+from tests.sample_estate.journal import FORWARD, Entry, Journal, at
+from tests.sample_estate.truth import Truth
 
 DETAIL_TYPES = {"AwsApiCall": "AWS API Call via CloudTrail", "AwsServiceEvent": "AWS Service Event via CloudTrail"}
 WINDOWS = {(estate.MAIN, estate.VIRGINIA): 3600, (estate.MAIN, estate.FRANKFURT): 5 * 3600}

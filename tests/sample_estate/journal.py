@@ -5,10 +5,10 @@ import datetime as dt
 import msgspec
 
 from custody.model.verdicts import Population
-from custody.pipeline.sample.cloudtrail import Call, Caller, Fields, record
-from custody.pipeline.sample.estate import Estate
-from custody.pipeline.sample.inventor import Inventor
-from custody.pipeline.sample.truth import Story
+from tests.sample_estate.cloudtrail import Call, Caller, Fields, record
+from tests.sample_estate.estate import Estate
+from tests.sample_estate.inventor import Inventor
+from tests.sample_estate.truth import Story
 
 DAY = int(dt.datetime(2026, 3, 2, tzinfo=dt.UTC).timestamp())
 OLDER = "older than the logs"

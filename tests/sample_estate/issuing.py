@@ -1,9 +1,9 @@
 """The calls that issue credentials, as CloudTrail records them: temporary keys by STS, long-lived keys by IAM."""
 
 from custody.model.verdicts import Population
-from custody.pipeline.sample.cloudtrail import Call, Caller, Fields, Session, by_service, spelled
-from custody.pipeline.sample.estate import VIRGINIA, Role, User
-from custody.pipeline.sample.journal import Journal
+from tests.sample_estate.cloudtrail import Call, Caller, Fields, Session, by_service, spelled
+from tests.sample_estate.estate import VIRGINIA, Role, User
+from tests.sample_estate.journal import Journal
 
 
 def by_aws(

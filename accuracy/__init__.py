@@ -1,0 +1,1 @@
+"""How often custody is right: generated estates with a known truth, and laboratory recordings, counted."""

@@ -1,0 +1,44 @@
+"""One record on its way into a file."""
+
+import msgspec
+
+from custody.model.events import Stage
+
+CLOUDTRAIL = "aws.cloudtrail"
+FLOW = "aws.vpc_flow"
+LAMBDA = "aws.lambda"
+KUBERNETES = "kubernetes.audit"
+VAULT = "vault.audit"
+VAULT_SERVER = "vault.server"
+VAULT_HASH = "vault.audit_hash"
+POSTGRESQL = "postgresql"
+GITHUB_AUDIT = "github.audit"
+GITHUB_WORKFLOW = "github.workflow"
+APPROVALS = "cloudevents"
+OTEL = "otel.otlp"
+SPIRE = "spire"
+ENVOY = "envoy.access"
+
+About = tuple[Stage, str]
+"""What a record is to a key."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One record: ``line`` its bytes, ``about`` what it is to which keys, ``place`` which file of the source.
+
+    ``delay`` is how long after ``time`` it is delivered (µs). ``belongs`` is the time of the record that it belongs to:
+    where that one is written, this one is.
+    """
+
+    time: int
+    source: str
+    line: bytes
+    about: tuple[About, ...] = ()
+    place: str = ""
+    delay: int = 0
+    belongs: int | None = None
+
+
+def encoded(value: object) -> bytes:
+    """Compact JSON."""
+    return msgspec.json.encode(value)

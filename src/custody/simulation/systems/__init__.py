@@ -1,0 +1,1 @@
+"""One file a product: the records that it writes, in the shapes in which it writes them."""
