@@ -17,6 +17,7 @@ from custody.reports.words import PROMISE
 from tests.reports.hostile import HIDDEN, poisoned, text
 from tests.reports.sample import empty_report, sample_report
 from tests.reports.sample_chains import HOSTILE, many_chains, sample_chains
+from tests.reports.sample_systems import certificates, clocks, database_chain, scope
 
 VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
 MEGABYTE = 1_000_000
@@ -249,3 +250,83 @@ def test_states_are_told_by_mark_and_word_not_by_colour_alone(page: str) -> None
     for mark, word in (("✔", "proved"), ("✗", "violated"), ("?", "unproven"), ("…", "open"), ("–", "n/a")):
         assert f'<span class="mark" aria-hidden="true">{mark}</span>{word}</span>' in page
     assert html_entities.escape("8 proved, 1 violated, 4 unproven, 2 n/a") in page
+
+
+@pytest.fixture(scope="module")
+def estate() -> str:
+    """The page of an estate of several systems."""
+    report = msgspec.structs.replace(sample_report(), scope=scope(), certificates=certificates(), clocks=clocks())
+    return render(report, (database_chain(),)).decode()
+
+
+def test_what_was_not_seen_stands_on_the_first_page_with_the_clocks(estate: str) -> None:
+    first = estate[: estate.index('id="findings"')]
+
+    for words in (
+        "What was not seen", "a request line for each response line", "and 3 more problems",
+        "call 5d87d991-0000-4000-8000-000000000003 has no request line", "proved whole 2026-11-22 11:00–12:00",
+        "12 valid", "0 not checked", "vault.audit is 0.008 s ahead of postgresql, 0.500 s at most",
+        "by 32 records made in both",
+    ):  # fmt: skip
+        assert words in first, words
+    assert first.count("made in both") == 1
+
+
+def test_without_certificates_nothing_is_said_to_be_whole(page: str) -> None:
+    assert "What was not seen" not in page
+    assert 'id="clocks"' not in page
+
+
+def test_event_classes_and_regions_are_columns_only_where_a_cloud_was_read(estate: str) -> None:
+    alone = msgspec.structs.replace(scope(), read=scope().read[:3])
+    without = render(msgspec.structs.replace(sample_report(), scope=alone), ()).decode()
+
+    assert "Event classes" in estate
+    assert "approle" not in estate
+    assert "Event classes" not in without
+    assert Page(without).wrong == []
+
+
+def test_a_chain_over_several_systems_says_what_each_name_is_and_how_each_is_joined(estate: str) -> None:
+    words = " ".join(" ".join(Page(estate).words).split())
+
+    for said in (
+        "Database role v-kubernet-app-UguiIuEgGoBmQ3Dy2ch0-1795351442", "hashed name 87cbf0be87cbf0",
+        "lease database/cre",
+        "Vault token aqXSnLsH6hnv35NeyAF9iPWe exact, by vault parent, operations:155",
+        "Kubernetes credential JTI=414f04fd-0000-4000-8000-00000000c001 inferred, by token review, operations:133",
+        "pod 2b1d0c5e-0000-4000-8000-00000000a001 bounded",
+        "at the source until 2026-12-22 12:44:02 UTC: then postgresql forgets it",
+        "2026-11-22 12:44:02 – 13:44:07 UTC", "12:44:02.227 issue", "until 13:44:07 (1 h 4 s)",
+        "told use: chat payments-agent", "exact, self-reported", "approved by mona, through the run",
+    ):  # fmt: skip
+        assert said in words, said
+    assert estate.count('<tr class="told">') == 1
+    assert Page(estate).wrong == []
+
+
+def test_the_drawing_shows_sessions_runs_approvals_candidates_and_clocks(estate: str) -> None:
+    for shape in (
+        'class="session" x=', 'class="run" x=', 'class="unsure" x=', 'href="#m-approve"', 'href="#m-candidate"',
+        'href="#m-told"', 'href="#m-refresh"', 'class="link told"', 'class="link bounded"', 'class="link inferred"',
+    ):  # fmt: skip
+        assert shape in estate[estate.index('<figure class="timeline">') :], shape
+
+
+@settings(max_examples=15, deadline=None)
+@given(text)
+def test_hostile_text_in_the_names_of_several_systems_does_nothing(poison: str) -> None:
+    report = msgspec.structs.replace(sample_report(), scope=scope(), certificates=certificates(), clocks=clocks())
+    report = msgspec.structs.replace(poisoned(report, poison), findings=())
+    timed = database_chain().stages
+    chain = msgspec.structs.replace(poisoned(database_chain(), poison), credential="c-1", findings=())
+    stages = tuple(
+        msgspec.structs.replace(each, time=was.time, stage=was.stage, asserter=was.asserter)
+        for each, was in zip(chain.stages, timed, strict=True)
+    )
+    chain = msgspec.structs.replace(chain, stages=stages)
+    found = Page(render(report, (chain,)).decode())
+
+    assert found.wrong == []
+    assert "script" not in found.tags
+    assert HIDDEN.search("".join(found.words)) is None

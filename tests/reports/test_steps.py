@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from custody.model.verdicts import Question
-from custody.reports.steps import groups, violations
-from custody.reports.words import answered, counted, period, short_key, stamp, state_word
+from custody.reports.steps import groups, sort, violations
+from custody.reports.words import answered, apart, counted, period, short_key, span, stamp, state_word
 from tests.reports.sample_chains import answer, sample_chains, step
+from tests.reports.sample_systems import database_chain
 
 
 def test_neighbouring_uses_that_differ_in_the_call_alone_are_one_group() -> None:
@@ -20,10 +21,40 @@ def test_neighbouring_uses_that_differ_in_the_call_alone_are_one_group() -> None
     assert stolen[2].leaves == (1310, 1311)
 
 
-def test_other_steps_are_never_put_together() -> None:
-    stages = (step("end", "11:00:00", 1, "key.delete"), step("end", "11:00:00", 2, "key.delete"))
+def test_an_end_that_two_logs_tell_alike_in_one_second_is_one_group_and_others_are_not() -> None:
+    told = (
+        step("end", "11:00:00", 1, "role dropped"),
+        step("end", "11:00:00", 2, "role dropped"),
+        step("end", "11:00:01", 3, "role dropped"),
+        step("end", "11:00:01", 4, "credential expired"),
+        step("issue", "11:00:02", 5, "creds by app"),
+        step("issue", "11:00:02", 6, "creds by app"),
+    )
 
-    assert [group.leaves for group in groups(stages)] == [(1,), (2,)]
+    assert [group.leaves for group in groups(told)] == [(1, 2), (3,), (4,), (5,), (6,)]
+
+
+def test_sessions_runs_and_what_is_only_told_are_sorts_of_their_own() -> None:
+    found = groups(database_chain().stages)
+
+    assert [(group.sort, group.text) for group in found] == [
+        ("run", "starts: 2b1d0c5e-0000-4000-8000-00000000a001"),
+        ("approve", "approved by mona, through the run"),
+        ("issue", "database:creds by entity 7c9e6679-0000-4000-8000-00000000e001"),
+        ("session", "opened 6b02e392.3729"),
+        ("use", "3 calls from 192.0.2.14"),
+        ("told", "use: chat payments-agent"),
+        ("use", "1 denied call from 192.0.2.14"),
+        ("refresh", "renewed until 2026-11-22T14:44:07Z"),
+        ("session", "closed 6b02e392.3729"),
+        ("end", "role dropped"),
+        ("run", "ends: 2b1d0c5e-0000-4000-8000-00000000a001"),
+    ]
+
+
+def test_a_run_is_told_by_its_words_not_by_those_of_a_log() -> None:
+    assert sort(step("end", "11:00:00", 1, "run away deleted")) == "end"
+    assert sort(step("use", "11:00:00", 1, "run starts: x")) == "use"
 
 
 def test_a_weaker_link_or_another_asserter_starts_a_new_group() -> None:
@@ -77,6 +108,8 @@ def test_a_violation_that_cites_no_use_is_marked_at_its_step_and_one_without_ste
         ("aws_akid:aws:ASIA1", "ASIA1"),
         ("aws_arn:1:arn:aws:iam::1:role/x", "arn:aws:iam::1:role/x"),
         ("oidc_subject:https%3A//issuer:repo:a/b", "repo:a/b"),
+        ("spiffe:example.org:/shop/payments", "spiffe://example.org/shop/payments"),
+        ("person:github:mona", "mona"),
         ("file:9f3a", "file:9f3a"),
         ("aws.cloudtrail:1:2023", "aws.cloudtrail:1:2023"),
         ("2001:db8::1", "2001:db8::1"),
@@ -94,6 +127,11 @@ def test_times_and_numbers_are_written_one_way() -> None:
     assert stamp("soon") == "soon"
     assert period("2023-07-10T11:42:04Z", "2023-07-10T12:37:50Z") == "2023-07-10 11:42–12:37"
     assert period("2023-07-10T11:42:04Z", "2023-07-11T12:37:50Z") == "2023-07-10 11:42 – 2023-07-11 12:37"
+    assert period("2023-07-10T11:42:04Z", "2023-07-10T11:42:50Z") == "2023-07-10 11:42"
+    assert span("2023-07-10T11:42:04.5Z", "2023-07-10T12:37:50Z") == "2023-07-10 11:42:04 – 12:37:50 UTC"
+    assert span("2023-07-10T11:42:04Z", None) == "2023-07-10 11:42:04 UTC – no expiry recorded"
+    assert span(None, "2023-07-11T12:37:50Z") == "not recorded – 2023-07-11 12:37:50 UTC"
+    assert [apart(n) for n in (0.0162, -1.5, 0.0004)] == ["0.016 s ahead of", "1.500 s behind", "level with"]
     assert period("", "later") == " – later"
     assert [counted(n, "leaf", "leaves") for n in (0, 1, 2000)] == ["0 leaves", "1 leaf", "2,000 leaves"]
 

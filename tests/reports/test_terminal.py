@@ -16,13 +16,14 @@ from hypothesis import given, settings
 from custody.chains.containment import Containment, Member
 from custody.chains.search import Hit, Searched
 from custody.chains.ways import Way
-from custody.model.report import LeafRef, Made
+from custody.model.report import LeafRef, Made, Report
 from custody.reports import terminal
 from custody.reports.safe import width
 from custody.reports.terminal import Style
 from tests.reports.hostile import HIDDEN, poisoned, text
 from tests.reports.sample import empty_report, sample_report
 from tests.reports.sample_chains import HOSTILE, STOLEN, at, sample_chains
+from tests.reports.sample_systems import certificates, clocks, database_chain, delegation, scope
 
 EXPECTED = Path(__file__).parent / "expected"
 ANSI = re.compile("\x1b\\[[0-9;]*m")
@@ -63,6 +64,11 @@ def containment() -> Containment:
     return Containment(as_of=at("12:37:50"), members=(alive, ended, endless), alive=2, made=made, cut_off=False)
 
 
+def of_systems() -> Report:
+    """The sample as an estate of several systems."""
+    return msgspec.structs.replace(sample_report(), scope=scope(), certificates=certificates(), clocks=clocks())
+
+
 def contained() -> Containment:
     found = containment()
     over = msgspec.structs.replace(found.members[0], alive=False, ended=f"role.delete at {at('12:08:39')}", ways=())
@@ -91,6 +97,10 @@ VIEWS: dict[str, Callable[[Style], str]] = {
     "chain-hostile": lambda style: terminal.chain(sample_chains()[2], style),
     "chain-quiet": lambda style: terminal.chain(sample_chains()[3], style),
     "chain-unused": lambda style: terminal.chain(sample_chains()[4], style),
+    "chain-database": lambda style: terminal.chain(database_chain(), style),
+    "tree": lambda style: terminal.tree(delegation(), style),
+    "scope-systems": lambda style: terminal.scope(of_systems(), style),
+    "page-systems": lambda style: terminal.page(of_systems(), style),
     "hits": lambda style: terminal.hits(searched(), NAMES, style),
     "nothing": lambda style: terminal.nothing(NOTHING, f"foo{HOSTILE}", style),
     "containment": lambda style: terminal.containment(containment(), style),
@@ -140,8 +150,9 @@ def test_style_adds_colour_and_nothing_else(name: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(text)
 def test_no_control_character_of_a_log_ever_reaches_the_terminal(poison: str) -> None:
-    report = poisoned(sample_report(), poison)
+    report = poisoned(of_systems(), poison)
     shown = [
+        terminal.chain(poisoned(database_chain(), poison)), terminal.tree(poisoned(delegation(), poison)),
         terminal.page(report), terminal.coverage(report), terminal.scope(report), terminal.findings(report),
         terminal.chain(poisoned(sample_chains()[1], poison)),
         terminal.hits(poisoned(searched(), poison), {poison: poison}),
@@ -159,7 +170,9 @@ def test_hostile_text_never_makes_a_line_longer_than_80_columns(poison: str) -> 
         terminal.page(poisoned(sample_report(), poison)),
         terminal.findings(poisoned(sample_report(), poison)),
         terminal.coverage(poisoned(sample_report(), poison)),
-        terminal.scope(poisoned(sample_report(), poison)),
+        terminal.scope(poisoned(of_systems(), poison)),
+        terminal.tree(poisoned(delegation(), poison)),
+        terminal.chain(poisoned(database_chain(), poison)),
         terminal.hits(poisoned(searched(), poison), {poison: poison}),
         terminal.containment(poisoned(contained(), poison)),
         *(terminal.chain(poisoned(chain, poison)) for chain in sample_chains()[:3]),
@@ -200,7 +213,7 @@ def test_a_trace_shows_every_grade_asserter_and_leaf() -> None:
     assert "inferred, verifier  leaf 2110" in shown
     assert "exact, issuer  leaf 2300" in shown
     assert "✗ violated: end effective" in shown
-    assert "7 children: ASIAEXAMPLECHILD0000, ASIAEXAMPLECHILD0001, 5 more" in shown
+    assert "7 children, access key each: ASIAEXAMPLECHILD0000," in shown
 
 
 def test_a_command_is_never_divided() -> None:

@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from custody.model.report import ClockRef
+from custody.reports.views.drawing import LEFT, WIDTH, Timeline
+from custody.reports.views.lanes import ORIGIN_LANES, source_of
 from custody.reports.views.scale import scale
-from custody.reports.views.timeline import LEFT, NEAR, ORIGIN_LANES, WIDTH, Timeline, timeline
+from custody.reports.views.timeline import NEAR, timeline
 from tests.reports.hostile import poisoned, text
 from tests.reports.sample_chains import at, chain_of, many_chains, sample_chains, step
+from tests.reports.sample_systems import clocks, database_chain
 
 moments = st.timedeltas(timedelta(0), timedelta(days=36500)).map(lambda since: datetime(2000, 1, 1, tzinfo=UTC) + since)
 
@@ -44,6 +48,9 @@ def test_a_single_time_stands_in_the_middle_and_unknown_times_at_the_one_before(
 
     assert scale([start, start]).at(start) == 0.5
     assert scale([]).at(start) == 0
+    assert scale([]).near(start) == 0
+    assert scale([start, start + timedelta(hours=2)]).near(start + timedelta(hours=1)) == 0.5
+    assert scale([start, start + timedelta(hours=2)]).near(start + timedelta(hours=3)) == 1
     assert scale([start, start + timedelta(hours=2)]).at(start + timedelta(hours=1)) == 0
     assert scale([start, start + timedelta(hours=2)]).at(start - timedelta(hours=1)) == 0
 
@@ -52,9 +59,94 @@ def test_each_actor_has_a_lane() -> None:
     assert [(lane.name, lane.role) for lane in drawn(0).lanes] == [
         ("ec2.amazonaws.com", "issuer"),
         ("i-0dbc91f429e48eeed", "run"),
-        ("192.168.10.20", "origin of use"),
+        ("192.168.10.20", "origin of use, AWS"),
     ]
-    assert [lane.role for lane in drawn(1).lanes] == ["parent key", "issuer", *["origin of use"] * 3]
+    assert [lane.role for lane in drawn(1).lanes] == ["parent, access key", "issuer", *["origin of use, AWS"] * 3]
+
+
+def across(*apart: ClockRef) -> Timeline:
+    found = timeline(database_chain(), apart)
+    assert found is not None
+    return found
+
+
+def test_a_chain_over_several_systems_has_lanes_by_system_from_its_parents_down() -> None:
+    assert [(lane.full, lane.role, lane.system) for lane in across().lanes] == [
+        ("aqXSnLsH6hnv35NeyAF9iPWe", "parent, Vault token", "Vault"),
+        ("JTI=414f04fd-0000-4000-8000-00000000c001", "candidate parent 1 of 2", "Kubernetes"),
+        ("JTI=b8cedf43-0000-4000-8000-00000000c002", "candidate parent 2 of 2", "Kubernetes"),
+        ("GitHub", "approvals", "GitHub"),
+        ("Vault", "issuer", "Vault"),
+        ("PostgreSQL", "changes and ends", "PostgreSQL"),
+        ("2b1d0c5e-0000-4000-8000-00000000a001", "run, pod", ""),
+        ("PostgreSQL", "sessions", "PostgreSQL"),
+        ("192.0.2.14", "origin of use, PostgreSQL", "PostgreSQL"),
+        ("OpenTelemetry", "told, proves nothing", "OpenTelemetry"),
+    ]
+
+
+def test_parents_approvals_and_run_are_joined_to_the_issue_with_their_own_grade() -> None:
+    found = across()
+    issue = next(mark for mark in found.marks if mark.kind == "issue")
+    above = [link.grade for link in found.links if "V" in link.path]
+    parents = [mark.x for mark in found.marks if mark.kind in ("parent", "candidate")]
+    into = [link.grade for link in found.links if "C" in link.path and link.path.endswith(f" {issue.x} {issue.y}")]
+
+    assert above == ["exact", "inferred", "bounded"]
+    assert parents == [issue.x, issue.x - 7, issue.x - 14]
+    assert into == ["exact", "bounded"]
+    assert [link.grade for link in found.links].count("told") == 1
+
+
+def test_sessions_and_runs_are_bars_from_their_start_to_their_end() -> None:
+    session, run = across().bars
+    marks = {mark.kind: mark for mark in across().marks}
+
+    assert (session.kind, run.kind) == ("session", "run")
+    assert session.x == next(mark.x for mark in across().marks if mark.kind == "use")
+    assert session.x + session.width < marks["end"].x
+    assert (run.x, run.x + run.width) == (marks["start"].x, marks["run-end"].x)
+
+
+def test_a_session_that_nothing_closes_goes_on_to_the_last_step() -> None:
+    chain = database_chain()
+    stages = tuple(each for each in chain.stages if not each.text.startswith("session closed"))
+    found = timeline(msgspec.structs.replace(chain, stages=stages))
+
+    assert found is not None
+    assert found.bars[0].title.startswith("session 6b02e392.3729, no end seen")
+    assert found.bars[0].x + found.bars[0].width == max(mark.x for mark in found.marks)
+
+
+def test_where_clocks_are_apart_a_band_says_so_around_each_mark_of_the_other_system() -> None:
+    found = across(*clocks())
+    systems = {lane.y: lane.system for lane in found.lanes}
+    first = next(mark for mark in found.marks if mark.kind == "use")
+    band = next(band for band in found.unsure if band.y == first.y)
+
+    assert across().unsure == ()
+    assert {systems[band.y] for band in found.unsure} == {"PostgreSQL"}
+    assert {band.title for band in found.unsure} == {"clocks of Vault and PostgreSQL: 0.500 s apart at most"}
+    assert band.x < next(mark.x for mark in found.marks if mark.kind == "issue") < first.x < band.x + band.width
+
+
+def test_clocks_apart_by_more_than_the_calendar_draw_nothing_outside_of_the_box() -> None:
+    found = across(*(msgspec.structs.replace(each, widest=1e300) for each in clocks()))
+
+    assert all(band.x >= LEFT and band.x + band.width <= WIDTH for band in found.unsure)
+
+
+def test_times_of_one_second_are_written_with_what_tells_them_apart() -> None:
+    assert [tick.label for tick in across().ticks] == ["12:44:01", "12:44:02.227", "12:51:09", "13:44:07"]
+
+
+def test_the_source_of_a_step_goes_before_what_its_key_tells() -> None:
+    drop = database_chain().stages[11]
+
+    assert source_of(drop, database_chain()) == "PostgreSQL"
+    assert source_of(database_chain().stages[2], database_chain()) == "Vault"
+    assert source_of(database_chain().stages[1], database_chain()) == "GitHub"
+    assert source_of(database_chain().stages[0], database_chain()) == "Kubernetes"
 
 
 def test_steps_have_shapes_in_the_order_of_time() -> None:

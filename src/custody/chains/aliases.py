@@ -1,8 +1,9 @@
 """One name for each credential: the other keys that its issuing record carries stand for the first.
 
-Only keys carried by one issuance record are aliases, translations of a keyed hash that the server itself made
-(``key.translate``), and the second hash that Vault writes of a token beside its accessor. A key that two records call
-the alias of different credentials is nobody's alias, and a name that is claimed for two credentials is neither's.
+Only keys carried by one issuance record are aliases, the hashes that two devices wrote of one lease, translations of a
+keyed hash that the server itself made (``key.translate``), and the second hash that Vault writes of a token beside its
+accessor. A key that two records call the alias of different credentials is nobody's alias, and a name that is claimed
+for two credentials is neither's.
 """
 
 from custody.engine.duck import Engine
@@ -19,14 +20,33 @@ PAIRS = """
     WHERE stage = 'use' AND source = 'vault.audit' AND related LIKE 'vault_token:%' AND key LIKE 'vault_accessor:%'
       AND NOT in_conflict
     UNION
+    SELECT key, target FROM copies
+    UNION
     SELECT t.key, t.object FROM translations t
     WHERE NOT EXISTS (SELECT 1 FROM claimed_twice c WHERE c.object = t.object)
 """
 
+COPIES = """
+    CREATE OR REPLACE TABLE copies AS
+    SELECT DISTINCT p.alias AS key, f.target
+    FROM named_parts p
+    JOIN (
+        SELECT key, source, request_id, min(alias) AS target FROM named_parts
+        WHERE stage = 'issue' AND key LIKE 'vault_lease:vault:%' AND alias LIKE '%:hmac:%' AND outcome = 'success'
+          AND request_id IS NOT NULL AND asserter IS NULL AND NOT in_conflict
+        GROUP BY key, source, request_id
+        HAVING count(DISTINCT alias) > 1
+    ) f ON f.key = p.key AND f.source = p.source AND f.request_id = p.request_id
+    WHERE p.stage = 'issue' AND p.alias LIKE '%:hmac:%' AND p.alias <> f.target AND NOT p.in_conflict
+"""
+"""The hashes of several devices for what one call leased: the request's id and the plain lease are of both lines."""
+
 TRANSLATIONS = """
     CREATE OR REPLACE TABLE translations AS
-    SELECT DISTINCT key, object FROM named_parts
-    WHERE effect = 'key.translate' AND key IS NOT NULL AND object IS NOT NULL AND key <> object AND NOT in_conflict
+    SELECT DISTINCT coalesce(c.target, p.key) AS key, p.object FROM named_parts p
+    LEFT JOIN copies c ON c.key = p.key
+    WHERE p.effect = 'key.translate' AND p.key IS NOT NULL AND p.object IS NOT NULL AND p.key <> p.object
+      AND NOT p.in_conflict
 """
 
 CLAIMED_TWICE = """
@@ -67,7 +87,7 @@ def build(engine: Engine) -> bool:
     if not engine.number(ANY):
         engine.table("aliases", {"key": "VARCHAR", "target": "VARCHAR"}, [])
         return False
-    for step in (TRANSLATIONS, CLAIMED_TWICE, FIRST):
+    for step in (COPIES, TRANSLATIONS, CLAIMED_TWICE, FIRST):
         engine.run(step)
     engine.run(SURE)
     for _ in range(ROUNDS):

@@ -5,21 +5,30 @@ A person is the same person in two systems only where a register says so: names 
 
 from custody.engine.duck import Engine
 
-DECISIONS = """
-    CREATE OR REPLACE TABLE decisions AS
-    SELECT p.key AS target, p.related, p.principal AS approver, p.effect, p.time, p.not_after AS until, p.object,
-           p.leaf, p.source, p.event
-    FROM parts p
-    WHERE p.stage = 'approve' AND p.effect LIKE 'approval.%' AND p.key IS NOT NULL AND p.outcome = 'success'
-      AND NOT p.in_conflict
-"""
-
 ASKED = """
     CREATE OR REPLACE TABLE asked AS
     SELECT p.key AS target, p.related, coalesce(p.subject, p.principal) AS requester, p.time, p.leaf, p.source
     FROM parts p
     WHERE p.stage = 'request' AND p.effect = 'approval.request' AND p.key IS NOT NULL AND NOT p.in_conflict
 """
+
+SYSTEM = "concat(regexp_extract({0}, '^([^:_]*)', 1), ':', regexp_extract({0}, '^[^:]*:([^:]*):', 1))"
+"""The system that knows somebody by a key: the family of its type (``k8s`` of a user and of a service account) and its
+scope."""
+
+DECISIONS = f"""
+    CREATE OR REPLACE TABLE decisions AS
+    SELECT p.key AS target, p.related, p.principal AS approver, p.effect, p.time, p.not_after AS until, p.object,
+           p.leaf, p.source, p.event, {SYSTEM.format("p.principal")} AS system,
+           coalesce(max(CASE WHEN a.requester = p.principal THEN a.requester END), min(a.requester)) AS requester
+    FROM parts p
+    LEFT JOIN asked a ON a.target = p.key AND {SYSTEM.format("a.requester")} = {SYSTEM.format("p.principal")}
+    WHERE p.stage = 'approve' AND p.effect LIKE 'approval.%' AND p.key IS NOT NULL AND p.outcome = 'success'
+      AND NOT p.in_conflict
+    GROUP BY p.key, p.related, p.principal, p.effect, p.time, p.not_after, p.object, p.leaf, p.source, p.event
+"""
+"""Each decision, and who asked for it as the approver's own system names them: the approver, if they are among those
+who asked."""
 
 NAMED_TICKETS = """
     CREATE OR REPLACE TABLE named_tickets AS
@@ -40,36 +49,35 @@ REACHABLE = """
 """
 """Every credential by its own key, and by the request that its issuing record names."""
 
-REACHED = """
+STARTER = f"CASE WHEN {SYSTEM.format('r.starter')} = d.system THEN r.starter END"
+
+REACHED = f"""
     CREATE OR REPLACE TABLE approvals AS
-    SELECT c.key, d.approver, coalesce(a.requester, r.starter) AS requester, d.effect, d.time, d.until, d.leaf,
+    SELECT c.key, d.approver, coalesce(d.requester, {STARTER}) AS requester, d.effect, d.time, d.until, d.leaf,
            d.source, 'credential' AS via, 'exact' AS grade, 'issuer' AS asserter
     FROM decisions d
     JOIN reachable c ON c.name = d.target OR c.name = d.object
-    LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
     LEFT JOIN best_runs r ON r.key = c.key
     UNION ALL
-    SELECT k.key, d.approver, coalesce(a.requester, r.starter), d.effect, d.time, d.until, d.leaf, d.source,
+    SELECT k.key, d.approver, coalesce(d.requester, {STARTER}), d.effect, d.time, d.until, d.leaf, d.source,
            concat('run ', regexp_extract(k.run, '[^:]*$', 0)), k.grade, k.asserter
     FROM decisions d
     JOIN runs r ON r.run = d.target OR r.part_of = d.target
     JOIN key_runs k ON k.run = r.run AND k.candidates = 1
-    LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
     UNION ALL
-    SELECT n.key, d.approver, a.requester, d.effect, d.time, d.until, d.leaf, d.source,
+    SELECT n.key, d.approver, d.requester, d.effect, d.time, d.until, d.leaf, d.source,
            concat('ticket ', n.ticket), 'exact', 'client'
     FROM named_tickets n
     JOIN decisions d
       ON (d.target LIKE concat('%:', n.ticket) AND d.target LIKE 'ticket:%')
       OR (d.related LIKE concat('%:', n.ticket) AND d.related LIKE 'ticket:%')
-    LEFT JOIN (SELECT target, min(requester) AS requester FROM asked GROUP BY target) a ON a.target = d.target
     WHERE n.ticket IS NOT NULL
 """
 """Each decision beside each credential that it reaches: it is about the credential, it decided a request for it, or the
 credential's issue names the request (a certificate, its signing request). A ticket's key in a name or tag is the
 client's word."""
 
-STEPS = (DECISIONS, ASKED, NAMED_TICKETS, REACHABLE, REACHED)
+STEPS = (ASKED, DECISIONS, NAMED_TICKETS, REACHABLE, REACHED)
 
 
 def build(engine: Engine) -> None:

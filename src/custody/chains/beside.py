@@ -107,6 +107,7 @@ def _step(stage: str, moment: Cell, leaf: Cell, words: str, *, join: str, assert
         asserter=asserter,
         rule=rule,
         text=words,
+        source=None if rule == "session" else rule,
     )
 
 

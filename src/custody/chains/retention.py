@@ -39,10 +39,11 @@ RECORDS = f"""
         SELECT key, 'end', source, time, leaf FROM sound_ends
         UNION ALL
         SELECT b.key, 'run', r.source, r.time, r.leaf FROM best_runs b JOIN of_runs r ON r.run = b.run
+        WHERE b.grade = 'exact'
         UNION ALL
         SELECT parent, 'session', source, time, leaf FROM kept WHERE effect = 'session.open' AND parent IS NOT NULL
         UNION ALL
-        SELECT key, 'approval', source, time, leaf FROM approvals
+        SELECT key, 'approval', source, time, leaf FROM approvals WHERE grade = 'exact'
     )
     SELECT key, source, min(last) AS last, min(leaf) AS leaf
     FROM (

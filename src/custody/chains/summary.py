@@ -136,7 +136,10 @@ def _lists(engine: Engine, column: str) -> dict[object, list[str]]:
 
 def _not_read(read: tuple[ScopePart, ...]) -> tuple[str, ...]:
     categories = {category.lower() for part in read for category in part.categories}
-    missing = ["other accounts", "other regions"]
+    missing: list[str] = []
+    if not any(part.source == "aws.cloudtrail" for part in read):
+        return ("AWS",) if read else ()
+    missing += ["other accounts", "other regions"]
     if "data" not in categories:
         missing.append("data events")
     if "networkactivity" not in categories:

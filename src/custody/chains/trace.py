@@ -49,6 +49,7 @@ class Credential(msgspec.Struct, frozen=True, array_like=True):
     run_asserter: str | None
     run_link: str | None
     policy: str | None
+    source: str | None
     run_started: int | None
     run_start_leaf: int | None
     run_start_event: str | None
@@ -100,6 +101,7 @@ def _issue(found: Credential) -> list[Step]:
             asserter=Asserter.ISSUER.value,
             rule=use_join(found.key),
             text=f"{found.method} by {by}{life}",
+            source=found.source,
         )
     ]
 
@@ -142,11 +144,12 @@ class Use(msgspec.Struct, frozen=True, array_like=True):
     outcome: str
     origin: str | None
     invoked_by: str | None
+    source: str | None
 
 
 def _uses(engine: Engine, key: str) -> list[Step]:
     rows = engine.rows(
-        "SELECT time, event, leaf, service, action, outcome, origin, invoked_by FROM parts "
+        "SELECT time, event, leaf, service, action, outcome, origin, invoked_by, source FROM parts "
         f"WHERE key = ? AND stage = 'use' ORDER BY time, leaf LIMIT {SHOWN_USES}",
         [key],
     )
@@ -166,14 +169,15 @@ def _use(key: str, use: Use) -> Step:
         text=f"{use.service.split('.')[0]}:{use.action}{through}",
         origin=use.origin,
         outcome=use.outcome,
+        source=use.source,
     )
 
 
 def _ends(engine: Engine, key: str) -> list[Step]:
     rows = engine.rows(
-        "SELECT time, event, leaf, effect FROM ("
-        "SELECT time, event, leaf, effect, key FROM ends UNION ALL "
-        "SELECT time, event, leaf, effect, key FROM activations) steps "
+        "SELECT time, event, leaf, effect, source FROM ("
+        "SELECT time, event, leaf, effect, source, key FROM ends UNION ALL "
+        "SELECT time, event, leaf, effect, NULL AS source, key FROM activations) steps "
         "WHERE key = ? ORDER BY time, leaf LIMIT 16",
         [key],
     )
@@ -186,7 +190,7 @@ def _stage(effect: str) -> str:
     return "revoke" if effect.split(".", maxsplit=1)[0] in ("key", "sessions") else "end"
 
 
-def _end(moment: Cell, event: Cell, leaf: Cell, effect: Cell) -> Step:
+def _end(moment: Cell, event: Cell, leaf: Cell, effect: Cell, source: Cell) -> Step:
     assert isinstance(moment, int)
     assert isinstance(leaf, int)
     rules = {"key": "key_end", "role": "principal_end", "user": "principal_end", "sessions": "session_revocation"}
@@ -199,6 +203,7 @@ def _end(moment: Cell, event: Cell, leaf: Cell, effect: Cell) -> Step:
         asserter=Asserter.ISSUER.value,
         rule=rules.get(str(effect).split(".")[0], "key_end"),
         text=said(str(effect)),
+        source=None if source is None else str(source),
     )
 
 

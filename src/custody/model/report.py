@@ -45,8 +45,25 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class FixRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that would settle unproven answers about machine credentials.
+
+    ``settles`` is what the verdicts say would settle them, ``source`` the sources (``contract`` and ``register`` among
+    them) that it concerns, None where that depends on the issuer, ``setting`` what to change there. ``questions``
+    counts the answers, one a question and credential, ``credentials`` those concerned. ``available`` is False where no
+    change does it today: the product records nothing of the kind, or custody does not judge it yet.
+    """
+
+    settles: str
+    source: str | None
+    setting: str
+    questions: int
+    credentials: int
+    available: bool = True
+
+
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """The three coverage numbers, the verdicts by question, and the change that would settle most."""
+    """The three coverage numbers, the verdicts by question, and the changes that would settle most, best first."""
 
     population: Ratio
     chains: Ratio
@@ -55,6 +72,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     cheapest_fix: str | None
     cheapest_fix_settles: int
     contract: str | None
+    fixes: tuple[FixRef, ...] = ()
 
 
 class ScopePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +191,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a chain. ``rule`` is the join that put it there, ``count`` how many records it stands for."""
+    """One step of a chain. ``rule`` is the join that put it there, ``count`` how many records it stands for.
+
+    ``source`` is the kind of log that it was read from, None where the tables do not say.
+    """
 
     stage: str
     time: str
@@ -186,6 +207,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
     origin: str | None = None
     outcome: str = "success"
+    source: str | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,6 +254,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     ``keys`` are the first and the others that its issuing record names. ``run`` is the one run that it worked for, with
     the grade of that binding, ``candidates`` may be its parent by joins that are not exact.
     ``mentions`` are records with duplicate keys, which are not understood, whose bytes hold what was asked for.
+    After ``provable_until`` the chain can no longer be proved from the original systems: ``provable_by`` is the source
+    that forgets first. Both are None where no source of it says how long it keeps its records.
     """
 
     credential: str
@@ -262,4 +286,6 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     run_grade: str | None = None
     policy: str | None = None
     candidates: tuple[Related, ...] = ()
+    provable_until: str | None = None
+    provable_by: str | None = None
     mentions: tuple[LeafRef, ...] = ()

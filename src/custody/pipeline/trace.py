@@ -7,16 +7,17 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from custody.chains import beside, search, stored, trace
+from custody.chains import beside, retention, search, stored, trace
+from custody.chains.tree import Tree, tree
 from custody.errors import NotFound
 from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Verdict
+from custody.pipeline import mappings
 from custody.pipeline.forwarded import Forwarded, forwarded, names_of
 from custody.pipeline.tables import Answers, answers
 from custody.rules import judging
 from custody.settings.catalog import Settings
-from custody.sources.registry import sources
 
 SHOWN = 40
 FINDING = re.compile(r"f-[0-9a-f]{8,64}")
@@ -26,7 +27,10 @@ SEARCHED_SKIPS = 5000
 
 
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: one chain, a forward access session, several hits with their names, or what was searched."""
+    """What was found: one chain, a forward access session, several hits with their names, or what was searched.
+
+    ``delegation`` is the tree that the one credential belongs to, where that was asked for instead of its chain.
+    """
 
     query: str
     chain: Chain | None
@@ -35,6 +39,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
     searched: tuple[str, ...]
     mentions: tuple[LeafRef, ...] = ()
     forwarded: Forwarded | None = None
+    delegation: Tree | None = None
 
     def searched_for(self) -> search.Searched:
         """The search alone."""
@@ -45,6 +50,24 @@ def find(settings: Settings, query: str) -> Traced:
     """Trace ``query``: a key, session, event id, leaf, finding, address, instance, role, resource or user agent."""
     with answers(settings) as open_tables:
         return traced(open_tables, query)
+
+
+def delegation(settings: Settings, query: str) -> Traced:
+    """The tree of delegation around the one credential that ``query`` means; else the hits."""
+    with answers(settings) as tables:
+        found, named = resolve(tables, query), mentions(tables, query)
+        keys = [hit.key for hit in found.hits]
+        whole = tree(tables.engine, keys[0]) if len(keys) == 1 else None
+        names = {} if whole is not None else names_of(tables, keys)
+        return Traced(
+            query=query,
+            chain=None,
+            hits=found.hits,
+            names=names,
+            searched=found.searched,
+            mentions=named,
+            delegation=whole,
+        )
 
 
 def traced(tables: Answers, query: str) -> Traced:
@@ -99,12 +122,12 @@ def _subject(tables: Answers, finding: str) -> str:
 
 
 def event_leaves(tables: Answers, query: str) -> tuple[int, ...]:
-    """The leaves of a record by its identity in any source; a leaf is its own."""
+    """The leaves of a record by its identity in any source; a leaf is its own. Ids of mapped logs have any form."""
     if leaf := LEAF.fullmatch(query):
         return (int(leaf[1]),)
-    if not search.EVENT.fullmatch(query):
-        return ()
-    return tuple(leaf for source in sources() for leaf in tables.reader.find(source.name, query))
+    found = mappings.sealed(tables.reader)
+    names = mappings.names(found) if search.EVENT.fullmatch(query) else mappings.mapped_names(found)
+    return tuple(leaf for name in names for leaf in tables.reader.find(name, query))
 
 
 def chains_of(tables: Answers, keys: Sequence[str]) -> list[Chain]:
@@ -114,10 +137,13 @@ def chains_of(tables: Answers, keys: Sequence[str]) -> list[Chain]:
     stored.focus(engine, keys, judging.fact_tables(tables.rules), SHOWN)
     verdicts = judging.verdicts_of(engine, tables.rules, tables.contract, keys)
     found = [trace.credential(engine, key) for key in keys]
-    return [_chain(tables, each, verdicts[each.key]) for each in found if each is not None]
+    kept = retention.provable(engine, keys)
+    return [_chain(tables, each, verdicts[each.key], kept.get(each.key)) for each in found if each is not None]
 
 
-def _chain(tables: Answers, found: trace.Credential, verdicts: Mapping[str, Verdict]) -> Chain:
+def _chain(
+    tables: Answers, found: trace.Credential, verdicts: Mapping[str, Verdict], kept: retention.Provable | None
+) -> Chain:
     engine, key = tables.engine, found.key
     return Chain(
         credential=found.credential,
@@ -148,6 +174,8 @@ def _chain(tables: Answers, found: trace.Credential, verdicts: Mapping[str, Verd
         run_grade=found.run_grade,
         policy=found.policy,
         candidates=beside.candidates(engine, key),
+        provable_until=None if kept is None else text(kept.until),
+        provable_by=None if kept is None else kept.source,
     )
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from custody.model.report import Chain, Report
 from custody.reports import words
 from custody.reports.format import ReportFormat
+from custody.reports.kinds import kind
 from custody.reports.safe import cleaned, plain, shortened
 from custody.reports.views.chains import MOST, chains_view, leaf_words
 from custody.reports.views.summary import summary
@@ -32,6 +33,7 @@ def render(report: Report, chains: Sequence[Chain]) -> bytes:
         policy=POLICY,
         promise=words.PROMISE,
         not_judged=words.NOT_JUDGED,
+        clocks=words.pairs(report.clocks),
     )
     return text.encode()
 
@@ -51,8 +53,12 @@ def _environment() -> jinja2.Environment:
         number=words.number,
         counted=words.counted,
         stamp=words.stamp,
+        span=words.span,
         period=words.period,
         short_key=words.short_key,
+        kind=kind,
+        capitalized=lambda text: text[:1].upper() + text[1:],
+        apart=words.apart,
         population=words.population,
         shortened=shortened,
         leaf_words=leaf_words,

@@ -1,4 +1,4 @@
-"""Steps of a chain put together for showing: neighbouring uses that differ in nothing but the call are one group."""
+"""Steps of a chain put together for showing: neighbouring ones that differ in nothing but the call are one group."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,19 +6,33 @@ from itertools import groupby
 
 import msgspec
 
+from custody.model.events import Asserter
 from custody.model.report import Answer, Step
 from custody.reports.words import counted
 
 SHOWN_CALLS = 4
+ENDS = ("end", "revoke", "expire")
+
+TOLD = {
+    Asserter.SELF_REPORTED.value: "self-reported",
+    Asserter.CLIENT.value: "the client's word",
+    Asserter.DECLARED.value: "declared",
+}
+"""Asserters whose word proves nothing, as a step says it."""
+
+RUN = {"run starts: ": "starts", "run ends: ": "ends"}
+SESSION = {"start": "opened", "end": "closed"}
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """One or more neighbouring steps. ``first`` and ``last`` are the times (RFC 3339) of its ends.
 
-    ``text`` is the headline, ``detail`` what may stand on a line of its own below it.
+    ``sort`` is the stage, or ``run``, ``session`` or ``told`` where the step is of those. ``text`` is the headline,
+    ``detail`` what may stand on a line of its own below it.
     """
 
     stage: str
+    sort: str
     first: str
     last: str
     text: str
@@ -32,14 +46,28 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def groups(steps: Sequence[Step]) -> tuple[Group, ...]:
-    """The steps in their order; only uses are put together."""
+    """The steps in their order; uses are put together, and ends that several logs tell alike in one second."""
     return tuple(_group(list(some)) for _, some in groupby(enumerate(steps), key=_alike))
+
+
+def sort(step: Step) -> str:
+    """What a step is a step of: ``told``, ``session``, ``run``, else its stage."""
+    if step.asserter in TOLD:
+        return "told"
+    if step.rule == "session":
+        return "session"
+    return "run" if step.stage in ("start", "end") and step.text.startswith(tuple(RUN)) else step.stage
 
 
 def _alike(numbered: tuple[int, Step]) -> tuple[object, ...]:
     position, step = numbered
-    alone = None if step.stage == "use" else position
-    return (step.stage, alone, step.origin, step.outcome, step.join, step.asserter, step.leaf.log)
+    kind = sort(step)
+    alone: object = position
+    if kind == "use":
+        alone = None
+    elif kind in ENDS:
+        alone = (step.text, step.time[:19])
+    return (kind, step.stage, alone, step.origin, step.outcome, step.join, step.asserter, step.leaf.log)
 
 
 def violations(shown: Sequence[Group], answers: Sequence[Answer]) -> dict[int, list[Answer]]:
@@ -59,9 +87,10 @@ def violations(shown: Sequence[Group], answers: Sequence[Answer]) -> dict[int, l
 def _group(numbered: list[tuple[int, Step]]) -> Group:
     steps = [step for _, step in numbered]
     first = steps[0]
-    text, detail = _calls(steps) if first.stage == "use" else _split(first)
+    text, detail = _words(steps)
     return Group(
         stage=first.stage,
+        sort=sort(first),
         first=first.time,
         last=steps[-1].time,
         text=text,
@@ -75,10 +104,23 @@ def _group(numbered: list[tuple[int, Step]]) -> Group:
     )
 
 
-def _split(step: Step) -> tuple[str, str]:
-    """An issue says by whom, and below it until when."""
-    by, comma, until = step.text.partition(", until ")
-    return (by, f"until {until}") if comma and step.stage == "issue" else (step.text, "")
+def _words(steps: list[Step]) -> tuple[str, str]:
+    """The headline, and what stands below it."""
+    first = steps[0]
+    match sort(first):
+        case "use":
+            return _calls(steps)
+        case "session":
+            return f"{SESSION.get(first.stage, first.stage)} {first.text.partition(': ')[2] or first.text}", ""
+        case "run":
+            head, _, rest = first.text.partition(": ")
+            return f"{RUN[head + ': ']}: {rest}", ""
+        case "told":
+            return f"{first.stage}: {first.text}", ""
+        case "issue":
+            by, comma, until = first.text.partition(", until ")
+            return (by, f"until {until}") if comma else (first.text, "")
+    return first.text, ""
 
 
 def _calls(steps: list[Step]) -> tuple[str, str]:

@@ -1,7 +1,10 @@
 """The words, marks and numbers that all reports share: a page, a trace and a file say the same thing alike."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from custody.model.keys import KEY_TYPES
+from custody.model.report import ClockRef
 from custody.model.verdicts import Question, State
 
 LOG = "operations"
@@ -40,7 +43,9 @@ def short_key(key: str) -> str:
     """The value of a typed key (``type:scope:value``), which is what people know it by; anything else as it is."""
     kind, colon, rest = key.partition(":")
     scope, second, value = rest.partition(":")
-    return value if colon and second and value and "_" in kind and scope else key
+    if kind not in KEY_TYPES or not (colon and scope and second and value):
+        return key
+    return f"spiffe://{scope}{value}" if kind == "spiffe" else value
 
 
 def moment(text: str | None) -> datetime | None:
@@ -59,13 +64,38 @@ def stamp(text: str | None) -> str:
 
 
 def period(first: str, last: str) -> str:
-    """``2023-07-10 11:42–12:37``, or both dates where they differ."""
+    """``2023-07-10 11:42–12:37``, both dates where they differ, one time where all is within a minute."""
     since, until = moment(first), moment(last)
     if since is None or until is None:
         return f"{first} – {last}"
+    if f"{since:%Y-%m-%d %H:%M}" == f"{until:%Y-%m-%d %H:%M}":
+        return f"{since:%Y-%m-%d %H:%M}"
     if since.date() == until.date():
         return f"{since:%Y-%m-%d %H:%M}–{until:%H:%M}"
     return f"{since:%Y-%m-%d %H:%M} – {until:%Y-%m-%d %H:%M}"
+
+
+def apart(seconds: float) -> str:
+    """``0.016 s behind``, ``level with``: how one clock stands to another, from the seconds that it shows less."""
+    if abs(seconds) < 0.0005:
+        return "level with"
+    return f"{abs(seconds):.3f} s {'ahead of' if seconds > 0 else 'behind'}"
+
+
+def span(first: str | None, last: str | None) -> str:
+    """A life to the second: the date once where both ends are of one day."""
+    since, until = moment(first), moment(last)
+    if since is not None and until is not None and since.date() == until.date():
+        return f"{since:%Y-%m-%d %H:%M:%S} – {until:%H:%M:%S} UTC"
+    return f"{stamp(first) if first else 'not recorded'} – {stamp(last) if last else 'no expiry recorded'}"
+
+
+def pairs(clocks: Iterable[ClockRef]) -> list[ClockRef]:
+    """Each pair of sources once: a pair is measured from both sides."""
+    found: dict[frozenset[str], ClockRef] = {}
+    for each in clocks:
+        found.setdefault(frozenset((each.source, each.other)), each)
+    return list(found.values())
 
 
 def state_word(state: str, best: str | None) -> str:

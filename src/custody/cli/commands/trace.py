@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @click.command("trace")
 @click.argument("key")
+@click.option("--tree", "as_tree", is_flag=True, help="The whole delegation: from its root to every descendant.")
 @options.reading
 @options.as_json
-def COMMAND(key: str, settings: Settings, as_json: bool) -> int:  # noqa: N802
+def COMMAND(key: str, as_tree: bool, settings: Settings, as_json: bool) -> int:  # noqa: N802
     """Show the chain of the credential that KEY means.
 
     KEY is an access key, session ARN, event id, leaf (operations:1204), address, instance, role, resource, user agent,
@@ -26,15 +27,17 @@ def COMMAND(key: str, settings: Settings, as_json: bool) -> int:  # noqa: N802
     Where it means several, they are listed, most used first.
     """
     from custody.cli.output import emit, style
-    from custody.pipeline.trace import find
+    from custody.pipeline.trace import delegation, find
 
-    found = find(settings, key)
+    found = delegation(settings, key) if as_tree else find(settings, key)
     if as_json:
-        emit(found.chain if found.chain is not None else found)
+        emit(found.delegation or found.chain or found)
     else:
-        from custody.reports.terminal import chain, hits, nothing
+        from custody.reports.terminal import chain, hits, nothing, tree
 
-        if found.chain is not None:
+        if found.delegation is not None:
+            click.echo(tree(found.delegation, style(settings)), nl=False)
+        elif found.chain is not None:
             click.echo(chain(found.chain, style(settings)), nl=False)
         elif found.forwarded is not None:
             from custody.cli.forwarded import described

@@ -11,5 +11,18 @@ from custody.reports.terminal.hits import hits, nothing
 from custody.reports.terminal.page import page
 from custody.reports.terminal.scope import scope
 from custody.reports.terminal.style import PLAIN, Style
+from custody.reports.terminal.tree import tree
 
-__all__ = ["PLAIN", "Style", "chain", "containment", "coverage", "findings", "hits", "nothing", "page", "scope"]
+__all__ = [
+    "PLAIN",
+    "Style",
+    "chain",
+    "containment",
+    "coverage",
+    "findings",
+    "hits",
+    "nothing",
+    "page",
+    "scope",
+    "tree",
+]

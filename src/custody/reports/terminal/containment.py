@@ -3,6 +3,7 @@
 from custody.chains.containment import Containment, Member
 from custody.chains.ways import Way
 from custody.model.report import Made
+from custody.reports.kinds import WORDS, named
 from custody.reports.safe import cleaned, shortened, width
 from custody.reports.terminal.layout import COLUMNS, LABEL, labelled, listed, wrapped
 from custody.reports.terminal.style import PLAIN, Style
@@ -64,7 +65,13 @@ def _made(made: tuple[Made, ...], style: Style) -> list[str]:
 def _one(made: Made) -> list[str]:
     state = {True: ["ALIVE"], False: ["ended"], None: []}[made.alive]
     facts = [stamp(made.time), made.effect, *state, f"leaf {made.leaf.log}:{made.leaf.index}"]
-    return [*listed(facts, ROOM, "  "), *(f"  {line}" for line in wrapped(short_key(made.what), ROOM - 2))]
+    return [*listed(facts, ROOM, "  "), *(f"  {line}" for line in wrapped(_what(made.what), ROOM - 2))]
+
+
+def _what(key: str) -> str:
+    """A key that was made by its kind and value; a user, role or sentence as it is."""
+    kind = key.partition(":")[0]
+    return named(key) if kind in WORDS and not kind.startswith("aws_ar") else short_key(key)
 
 
 def _ways(member: Member, told: set[str], style: Style) -> list[str]:

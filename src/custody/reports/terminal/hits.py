@@ -21,10 +21,19 @@ def hits(searched: Searched, names: Mapping[str, str], style: Style = PLAIN) -> 
     head = f"{counted(len(found), 'credential')} by {' and '.join(how)}"
     lines = [style.strong(shortened(head, COLUMNS)), style.faint(f"{pad('key', KEYS)}{right('uses', columns)}  whose")]
     for hit in found:
-        name = shortened(whose.get(hit.key, ""), COLUMNS - KEYS - columns - 2)
+        name = shortened(_brief(whose.get(hit.key, ""), hit.key), COLUMNS - KEYS - columns - 2)
         key = pad(shortened(short_key(hit.key), KEYS - 2), KEYS)
         lines.append(f"{key}{right(number(hit.weight), columns)}  {name}".rstrip())
     return "\n".join([*lines, style.faint("custody trace KEY shows one")]) + "\n"
+
+
+def _brief(name: str, key: str) -> str:
+    """The name without what stands in the column of keys already."""
+    value = short_key(key)
+    for part in (f"…{value[-8:]} of ", f"{value} of "):
+        if part in name:
+            return name.replace(part, "of ", 1)
+    return name
 
 
 def nothing(searched: Searched, text: str, style: Style = PLAIN) -> str:

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from custody.model.report import Answer, Chain, Report
-from custody.reports.views.timeline import Timeline, timeline
+from custody.model.report import Answer, Chain, ClockRef, Report, Step
+from custody.reports.clock import Clock, clock
+from custody.reports.kinds import alias_kind
+from custody.reports.steps import TOLD, sort
+from custody.reports.views.drawing import Timeline
+from custody.reports.views.timeline import timeline
 from custody.reports.words import LOG, MARKS, NOT_JUDGED, answered, counted, population, short_key, state_word
 
 MOST = 200
@@ -25,6 +29,17 @@ class AnswerView(msgspec.Struct, frozen=True):
     cited: str
 
 
+class StepRow(msgspec.Struct, frozen=True):
+    """A step as shown: ``told`` says that its word proves nothing, ``said_by`` whose it is."""
+
+    step: Step
+    label: str
+    time: str
+    text: str
+    told: bool
+    said_by: str
+
+
 class ChainView(msgspec.Struct, frozen=True, kw_only=True):
     """A chain with what is drawn of it.
 
@@ -38,6 +53,9 @@ class ChainView(msgspec.Struct, frozen=True, kw_only=True):
     waiting: str
     tally: str
     timeline: Timeline | None
+    aliases: tuple[tuple[str, str], ...]
+    rows: tuple[StepRow, ...]
+    day: str | None
     unfold_steps: bool
     severity: str | None
 
@@ -64,7 +82,7 @@ def chains_view(report: Report, chains: Sequence[Chain]) -> ChainsView:
     shown = tuple(chains[:MOST])
     per_population = Counter(chain.population for chain in shown)
     return ChainsView(
-        chains=tuple(_chain(chain, severities) for chain in shown),
+        chains=tuple(_chain(chain, severities, report.clocks) for chain in shown),
         populations=tuple(
             Shown(population(name), per_population[name], total) for name, total in report.credentials.items()
         ),
@@ -80,8 +98,9 @@ def leaf_words(leaves: Sequence[int], total: int, most: int | None = None, log: 
     return f"{log}:{' '.join(str(leaf) for leaf in shown)}{' …' if total > len(shown) else ''}"
 
 
-def _chain(chain: Chain, severities: dict[str, str]) -> ChainView:
+def _chain(chain: Chain, severities: dict[str, str], clocks: Sequence[ClockRef]) -> ChainView:
     states = Counter(answer.state for answer in chain.verdicts)
+    times = clock(step.time for step in chain.stages)
     worst = [severities[name] for name in chain.findings if name in severities]
     uses = [counted(chain.uses, "use")] + ([f"{chain.denied} denied"] if chain.denied else [])
     return ChainView(
@@ -91,10 +110,21 @@ def _chain(chain: Chain, severities: dict[str, str]) -> ChainView:
         answers=tuple(map(_answer, chain.verdicts)),
         waiting=", ".join(answered(one.question) for one in chain.verdicts if one.text == NOT_JUDGED),
         tally=", ".join(f"{count} {state}" for state in MARKS if (count := states[state])),
-        timeline=timeline(chain),
+        timeline=timeline(chain, clocks),
+        aliases=tuple((alias_kind(key), key) for key in chain.keys[1:]),
+        rows=tuple(_row(step, times) for step in chain.stages),
+        day=times.day,
         unfold_steps=len(chain.stages) <= OPEN_STEPS,
         severity=min(worst, key=["critical", "high", "medium", "low"].index, default=None),
     )
+
+
+def _row(step: Step, times: Clock) -> StepRow:
+    told = step.asserter in TOLD
+    label = "told" if told else sort(step)
+    said_by = TOLD.get(step.asserter, step.asserter)
+    text = f"{step.stage}: {step.text}" if told else times.within(step.text)
+    return StepRow(step, label, times.show(step.time), text, told, said_by)
 
 
 def _answer(answer: Answer) -> AnswerView:

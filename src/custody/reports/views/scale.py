@@ -27,6 +27,15 @@ class Scale(msgspec.Struct, frozen=True):
         """The place of one of the known times; of any other, that of the known one before it, else of the first."""
         return self.places[max(bisect_right(self.times, time) - 1, 0)] if self.places else 0.0
 
+    def near(self, time: datetime) -> float:
+        """The place of any time: between two known ones by its share of the gap, outside of them at the end."""
+        after = bisect_right(self.times, time)
+        if after in (0, len(self.times)):
+            return self.at(time)
+        before, next_one = self.times[after - 1], self.times[after]
+        start, end = self.places[after - 1], self.places[after]
+        return start + (end - start) * ((time - before) / (next_one - before))
+
 
 def scale(times: Iterable[datetime]) -> Scale:
     """A scale from the first of ``times`` at 0 to the last at 1; a single time stands in the middle."""

@@ -46,6 +46,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     questions: tuple[QuestionRow, ...]
     first: tuple[Finding, ...]
     events: int
+    sources: int
 
 
 def summary(report: Report) -> Summary:
@@ -63,6 +64,7 @@ def summary(report: Report) -> Summary:
         questions=tuple(_question(one, report) for one in coverage.questions),
         first=report.findings[:DO_FIRST],
         events=sum(part.events for part in report.scope.read),
+        sources=len({part.source for part in report.scope.read}),
     )
 
 
