@@ -102,6 +102,8 @@ def _findings(truth: Truth, told: Told, counts: Counts) -> None:
         hits = [each for each in findings if _hits(each, planted, told)]
         explained |= {each.id for each in hits}
         if planted.rules:
+            if not hits and not planted.required:
+                continue  # a consequence: a finding is right, and none is no miss
             score = counts.faults.setdefault(planted.fault, Score())
             score.true += 1
             loud = any(at_least(each.severity.value, planted.severity) for each in hits)
@@ -135,4 +137,8 @@ def _hits(finding: Finding, planted: Planted, told: Told) -> bool:
     if planted.fault == "truncated-log":  # the finding names the file, or the records that cannot be read
         return finding.subject.startswith(("file:", "records:"))
     keys = {told.name(key) for key in (planted.subject, *planted.keys)}
-    return told.name(finding.subject) in keys or planted.subject in finding.subject
+    return (
+        told.name(finding.subject) in keys
+        or finding.subject.startswith(planted.subject)
+        or (finding.subject.endswith(planted.subject))
+    )

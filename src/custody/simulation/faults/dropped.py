@@ -10,6 +10,7 @@ from custody.simulation import entry as sources
 from custody.simulation.entry import Entry
 from custody.simulation.fault import Fault, Planting
 from custody.simulation.piece import Piece
+from custody.simulation.systems import github
 from custody.simulation.truth import Dropped
 
 STAGES: dict[str, tuple[Stage, tuple[str, ...]]] = {
@@ -113,7 +114,9 @@ class Filter:
         book = self._planting.estate.book
         dropped = set().union(*self._keys.values())
         runs = {book.credentials[key].run for key in dropped if key in book.credentials} - {None}
-        for workload in sorted({book.runs[run].workload for run in runs if run in book.runs}):
+        workloads = {book.runs[run].workload for run in runs if run in book.runs}
+        named = {each.replace(github.PATH, github.NAME) for each in workloads}
+        for workload in sorted(workloads | named):
             text = "runs of which no credential was seen, because its issue was never delivered"
             self._planting.enter(self._fault, workload, text, ("runs-without-telemetry",), Severity.LOW, required=False)
 
@@ -121,11 +124,12 @@ class Filter:
         """Sessions of runs that were approved, though no file says so any more."""
         book = self._planting.estate.book
         for each in book.credentials.values():
-            asked = each.kind == "role session of a job" and each.run_visible == "client"
+            asked = each.kind == "role session of a job" and each.run_visible != "none"
             known = each.run in keys and book.seen(each.run or "", Stage.START)
             if asked and known and each.run and not book.stages(each.run)[Stage.APPROVE.value]:
                 text = "a session of a run whose approval was never delivered"
-                self._planting.enter(self._fault, each.key, text, ("approved",), Severity.MEDIUM)
+                named = each.run_visible == "client"
+                self._planting.enter(self._fault, each.key, text, ("approved",), Severity.MEDIUM, required=named)
 
 
 def _plant(fault: str, planting: Planting) -> None:

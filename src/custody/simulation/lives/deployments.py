@@ -233,8 +233,7 @@ def _session(estate: Estate, chance: Chance, flow: Flow, time: int, runner: str,
     if named:
         estate.book.link(time, "github_session", entry.key, flow.key)
     else:
-        for run in (flow.key, flow.job_key):
-            estate.book.link(time, "github_run_window", entry.key, run)
+        estate.book.link(time, "github_run_window", entry.key, flow.key)
     right = (State.UNPROVEN,) if manner.approved is Approved.BEFORE else WRONG
     estate.book.expect(entry.key, Question.APPROVED, *right)
     estate.book.expect(entry.key, Question.BOUND, State.PROVED)

@@ -16,6 +16,8 @@ from custody.simulation.world import ORGANISATION, Workload
 
 Fields = dict[str, object]
 PATH = ".github/workflows/deploy.yml"
+NAME = "Deploy"
+"""The workflow by its file, as webhooks have it, and by its name, as the audit log has it."""
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
