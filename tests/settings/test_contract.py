@@ -135,7 +135,27 @@ def test_every_granularity_of_the_model_is_accepted(granularity: Granularity) ->
     assert only_class(f"granularity: {granularity.value}").granularity is granularity
 
 
-@pytest.mark.parametrize("field", ["hours", "depends_on", "environments", "retention", "exception", "provenance"])
+@pytest.mark.parametrize(("text", "days"), [("365d", 365), ("52w", 364), ("36525d", 36525)])
+def test_a_class_and_a_source_may_say_how_long_records_are_kept(text: str, days: int) -> None:
+    contract = read(f"""
+        classes: {{one: {{match: {{workload: w}}, retention: {text}}}}}
+        sources: {{aws.cloudtrail: {{retention: {text}}}}}
+    """)
+    assert contract.classes[0].retention == days * DAY
+    assert contract.sources == (ExpectedSource(source="aws.cloudtrail", retention=days * DAY),)
+    assert contract.not_judged == ()
+
+
+@pytest.mark.parametrize("value", ["1y", "90", "7", "[30d]", "null"])
+@pytest.mark.parametrize(
+    "place", ["classes: {one: {match: {workload: w}, retention: %s}}", "sources: {a: {retention: %s}}"]
+)
+def test_how_long_records_are_kept_is_a_duration(place: str, value: str) -> None:
+    with pytest.raises(ContractError, match=r"retention.*expected a duration"):
+        read(place % value)
+
+
+@pytest.mark.parametrize("field", ["hours", "depends_on", "environments", "exception", "provenance"])
 @pytest.mark.parametrize("value", ["7", "[a, {b: c}]", "{until: 2027-03-31}", "null"])
 def test_later_fields_of_a_class_are_declared_whatever_they_hold(field: str, value: str) -> None:
     assert only_class(f"{field}: {value}").declared == (field,)

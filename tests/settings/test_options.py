@@ -1,3 +1,4 @@
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -140,6 +141,37 @@ def test_a_bad_value_says_where_what_and_what_was_expected(
     assert error.found
 
 
+@pytest.mark.parametrize(
+    ("flags", "environ", "toml", "names"),
+    [
+        ({"mapping": ("a.yaml", "/b.yaml", "a.yaml")}, {}, "", ["a.yaml", "/b.yaml"]),
+        ({"mapping": "a:b.yaml"}, {}, "", ["a:b.yaml"]),
+        ({}, {"CUSTODY_MAPPING": os.pathsep.join(("a.yaml", "", "~/b.yaml"))}, "", ["a.yaml", str(HOME / "b.yaml")]),
+        ({}, {"CUSTODY_MAPPING": os.pathsep}, "", []),
+        ({}, {}, 'mapping = "a.yaml"', ["a.yaml"]),
+        ({}, {}, 'mapping = ["a.yaml", "b/c.yaml"]', ["a.yaml", "b/c.yaml"]),
+        ({}, {}, "mapping = []", []),
+        ({"mapping": ("a.yaml",)}, {"CUSTODY_MAPPING": "b.yaml"}, 'mapping = "c.yaml"', ["a.yaml"]),
+        ({}, {}, "", []),
+    ],
+)
+def test_mappings_are_as_many_paths_as_one_layer_gives(
+    tmp_path: Path, flags: Mapping[str, object], environ: Mapping[str, str], toml: str, names: list[str]
+) -> None:
+    (tmp_path / "custody.toml").write_text(toml)
+    settings = settle(flags, environ, tmp_path)
+    assert settings.mapping == tuple(tmp_path / name for name in names)
+    assert settings.described()["mapping"]["value"] == [str(tmp_path / name) for name in names]
+
+
+def test_a_bad_mapping_says_which_of_several(tmp_path: Path) -> None:
+    error = refused({"mapping": ("a.yaml", "")}, NONE, tmp_path)
+    assert (error.where, error.found, error.message) == ("--mapping", "''", "not a path")
+    (tmp_path / "custody.toml").write_text('mapping = ["a.yaml", 7]')
+    error = refused({}, NONE, tmp_path)
+    assert (error.where, error.found) == (f"{tmp_path / 'custody.toml'}: mapping", "7")
+
+
 def test_a_bad_value_names_the_variable_or_the_file_and_key(tmp_path: Path) -> None:
     assert refused({}, {"CUSTODY_MAX_RECORD": "x"}, tmp_path).where == "CUSTODY_MAX_RECORD"
     (tmp_path / "custody.toml").write_text("[store]\nx = 1\n")
@@ -217,4 +249,5 @@ def test_any_value_gives_settings_or_a_usage_error(name: str, value: object) -> 
         str(error).encode()
     else:
         assert all(path is None or path.is_absolute() for path in (settings.store, settings.keys, settings.contract))
+        assert all(path.is_absolute() for path in settings.mapping)
         assert settings.layer(name) is (Layer.DEFAULT if value is None else Layer.FLAG)

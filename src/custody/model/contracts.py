@@ -33,7 +33,8 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 class IdentityClass(msgspec.Struct, frozen=True, kw_only=True):
     """One class of identity. ``match`` maps a field (``workload``, ``subject``, ``account``) to a glob pattern.
 
-    ``max_life`` bounds a whole lineage (the successive credentials of one workload run), ``ttl`` one credential.
+    ``max_life`` bounds a whole lineage (the successive credentials of one workload run), ``ttl`` one credential;
+    ``retention`` is how long the original systems must keep its records.
     ``population`` overrules the built-in decision. ``declared`` names fields that were accepted and are not judged yet.
     """
 
@@ -47,15 +48,20 @@ class IdentityClass(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval | None = None
     population: str | None = None
     origins: tuple[str, ...] = ()
+    retention: int | None = None
     declared: tuple[str, ...] = ()
 
 
 class ExpectedSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A source that is declared to deliver: ``expect`` is the longest gap (microseconds) that it should show."""
+    """A source that is declared to deliver.
+
+    ``expect`` is the longest gap that it should show, ``retention`` how long its records are kept where they come from.
+    """
 
     source: str
     expect: int | None = None
     accounts: tuple[str, ...] = ()
+    retention: int | None = None
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):

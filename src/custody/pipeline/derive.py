@@ -10,13 +10,18 @@ import msgspec
 from custody import __version__
 from custody.chains import build, completeness, holes, stored, summary
 from custody.chains.parts import Repeated
+from custody.chains.source_facts import SourceFact
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
 from custody.model.report import ContractRef, Report
 from custody.model.times import text
+from custody.pipeline.fixes import enabled
 from custody.rules import coverage, judging
 from custody.rules.registry import load
 from custody.rules.rule import Rule
+from custody.sources.mapped import source_of
+from custody.sources.mapped.mapping import Mapping as Mapped
+from custody.sources.registry import sources
 
 
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +29,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``received`` maps each event file to the time of acquisition of its records (µs); ``damaged`` lists files that
     were not whole: leaf, name, content hash, problem. ``names`` are the names of all files, each with its content hash.
+    ``mapped`` are the mappings by which records were ever read.
     """
 
     files: tuple[Path, ...]
@@ -36,12 +42,13 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     sealed: int
     duplicates: int
     acquisitions: int
+    mapped: tuple[Mapped, ...] = ()
 
 
 def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
     """Build the chains and judge them. A function of what is committed, the contract and this version."""
     rules = load()
-    build.build(engine, committed.files, committed.repeated, contract)
+    build.build(engine, committed.files, committed.repeated, contract, facts_of_sources(committed.mapped))
     as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
     certificates = completeness.build(engine, committed.names)
     holes.build(engine, committed.skips, committed.damaged, contract, as_of)
@@ -51,6 +58,24 @@ def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
     found = _report(engine, committed, contract, judged, as_of, rules)
     shown = tuple(each.shown for each in certificates)
     return msgspec.structs.replace(found, certificates=shown, clocks=summary.clocks(engine))
+
+
+def facts_of_sources(mapped: Sequence[Mapped] = ()) -> tuple[SourceFact, ...]:
+    """What every source declares of itself, for the chains, which do not know the sources.
+
+    Of mappings with one name the coarsest clock counts: records of each are there.
+    """
+    finest_first = sorted((*sources(), *map(source_of, mapped)), key=lambda each: each.time_resolution)
+    known = {each.name: each for each in finest_first}
+    return tuple(
+        SourceFact(
+            source=each.name,
+            delivery_delay=each.delivery_delay,
+            time_resolution=each.time_resolution,
+            retention=each.retention,
+        )
+        for each in known.values()
+    )
 
 
 def write(engine: Engine, folder: Path, files: Sequence[Path], report: Report) -> list[str]:
@@ -88,7 +113,7 @@ def _report(
         forward_sessions=summary.forward_sessions(engine),
         unissued=summary.unissued(engine),
         links=summary.link_counts(engine),
-        coverage=coverage.coverage(judged, contract, answered),
+        coverage=enabled(coverage.coverage(judged, contract, answered)),
         scope=summary.scope(engine),
         findings=tuple(judged.findings),
         contract=contract_ref(contract),

@@ -21,6 +21,7 @@ from custody.model.verdicts import (
     violated,
 )
 from custody.rules.rule import Rule
+from custody.rules.settling import Settles
 
 FACTS = """
     WITH facts AS (
@@ -107,23 +108,20 @@ def _wrong(row: Row, asked: Approval, leaves: tuple[int, ...]) -> Verdict:
         what, title = f"{row.good} of {asked.count} approvals", "too few approvals"
     if row.all_strong:
         return violated(what, Basis.OBSERVED, *leaves)
-    return indicated(f"{what} (through {row.via})", Severity.HIGH, *leaves, settles=SETTLES, title=title)
+    return indicated(f"{what} (through {row.via})", Severity.HIGH, *leaves, settles=Settles.RUN_BINDING, title=title)
 
 
 def _nothing(asked: Approval, row: Row) -> Verdict:
     text_ = f"the contract asks for {asked.count} approval(s) by {asked.by}; none was read that reaches this credential"
     if row.run is None:
-        return unproven(text_, settles="a binding of the credential to its run, and a source of approvals")
+        return unproven(text_, settles=Settles.BOUND_APPROVALS)
     return indicated(
         f"{text_} or its run {_short(row.run)}",
         Severity.MEDIUM,
         *(() if row.issue_leaf is None else (row.issue_leaf,)),
-        settles="a source of approvals that is known to be complete",
+        settles=Settles.APPROVALS,
         title="no approval",
     )
-
-
-SETTLES = "a binding of the credential to its run that the issuer asserts"
 
 
 def _short(key: str | None) -> str:

@@ -6,6 +6,7 @@ from custody.model.contracts import Contract
 from custody.model.events import Asserter, Granularity
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven, violated
 from custody.rules.rule import Rule
+from custody.rules.settling import Settles, issuer_log
 
 FINENESS = [each.value for each in Granularity]
 
@@ -20,18 +21,19 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     session_name: str | None
     issue_disputed: bool
     identity_class: str | None
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
     """Proved where the issuer itself names the workload; violated where more coarsely than the contract asks."""
     if row.issue_leaf is None:
-        return unproven("no issuance is recorded", settles="the log of the issuing account")
+        return unproven("no issuance is recorded", settles=issuer_log(row.key))
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     if row.workload is None or row.granularity is None or row.bound_by != Asserter.ISSUER:
         claim = f"session name {row.session_name!r} is the client's word" if row.session_name else "nothing names one"
         best = Best.CLAIMED if row.session_name else Best.NOTHING
-        return unproven(claim, best, row.issue_leaf, settles="a source identity or tag that the issuer asserts")
+        return unproven(claim, best, row.issue_leaf, settles=Settles.BINDING)
     wanted = _wanted(row, contract)
     if wanted is not None and FINENESS.index(row.granularity) < FINENESS.index(wanted):
         return violated(f"bound to {_bound(row)}, the contract asks for {wanted}", Basis.OBSERVED, row.issue_leaf)

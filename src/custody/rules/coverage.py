@@ -3,23 +3,46 @@
 from collections import Counter
 
 from custody.model.contracts import Contract
-from custody.model.report import Coverage, QuestionCounts, Ratio
+from custody.model.report import Coverage, FixRef, QuestionCounts, Ratio
 from custody.model.verdicts import Best, Question, State
 from custody.rules.judging import Judged
+from custody.rules.settling import FIXES, Fix
+
+UNLISTED = Fix(())
+_ROWS: dict[str, Fix] = {settles.value: fix for settles, fix in FIXES.items()}
 
 
 def coverage(judged: Judged, contract: Contract, answered: frozenset[Question]) -> Coverage:
     """Put the counts together; violations never enter a percentage."""
-    fix = judged.settles.most_common()
-    fix.sort(key=lambda item: (-item[1], item[0]))
+    fixes = _fixes(judged)
+    best = next((each for each in fixes if each.available), None)
     return Coverage(
         population=_population(judged),
         chains=Ratio(count=judged.complete, of=judged.machines, why=_why(judged, contract, answered)),
         identities=Ratio(count=judged.complete_identities, of=judged.identities, why=_why(judged, contract, answered)),
         questions=tuple(_counts(judged, question, question in answered) for question in Question),
-        cheapest_fix=fix[0][0] if fix else None,
-        cheapest_fix_settles=fix[0][1] if fix else 0,
+        cheapest_fix=None if best is None else best.settles,
+        cheapest_fix_settles=0 if best is None else best.questions,
         contract=contract.digest,
+        fixes=fixes,
+    )
+
+
+def _fixes(judged: Judged) -> tuple[FixRef, ...]:
+    """Every change that would settle something: what can be done first, then what settles most, then by name."""
+    found = [_fix(text, count, judged.concerned[text]) for text, count in judged.settles.items()]
+    return tuple(sorted(found, key=lambda each: (not each.available, -each.questions, each.settles)))
+
+
+def _fix(text: str, questions: int, credentials: int) -> FixRef:
+    row = _ROWS.get(text, UNLISTED)
+    return FixRef(
+        settles=text,
+        source=", ".join(row.sources) or None,
+        setting=row.setting,
+        questions=questions,
+        credentials=credentials,
+        available=row.available,
     )
 
 

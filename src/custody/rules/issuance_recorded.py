@@ -5,7 +5,7 @@ import msgspec
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, indicated, proved, unproven
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
-from custody.rules.settling import issuer_log
+from custody.rules.settling import Settles, issuer_log
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -32,9 +32,9 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
             f"used {'once' if row.uses == 1 else f'{row.uses} times'}, and {row.unissued_evidence}",
             Severity.MEDIUM,
             *leaves,
-            settles="the log of the account, region or service that issued it",
+            settles=issuer_log(row.key),
         )
-    settles = "older logs" if row.key.startswith("aws_akid:") else issuer_log(row.key)
+    settles = Settles.OLDER if row.key.startswith("aws_akid:") else issuer_log(row.key)
     return unproven(f"{row.unissued_class}: {row.unissued_evidence}", Best.NOTHING, *leaves, settles=settles)
 
 

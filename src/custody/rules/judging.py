@@ -41,6 +41,7 @@ class Judged(msgspec.Struct, kw_only=True):
     """What the rules said: per question counts over machines, findings, and what is complete.
 
     A chain is complete where every question is proved or does not apply; an identity where all of its chains are.
+    ``settles`` counts the unproven answers that each change would settle, ``concerned`` the credentials that have one.
     """
 
     counts: dict[str, Counter[str]]
@@ -50,6 +51,7 @@ class Judged(msgspec.Struct, kw_only=True):
     complete_identities: int
     identities: int
     settles: Counter[str]
+    concerned: Counter[str] = msgspec.field(default_factory=Counter)
     runs: int = 0
     runs_with_chain: int = 0
 
@@ -96,20 +98,21 @@ def judge_all(engine: Engine, rules: Sequence[AnyRule], contract: Contract) -> J
     judged.runs = engine.number("SELECT count(*) FROM runs")
     judged.runs_with_chain = engine.number("SELECT count(DISTINCT run) FROM best_runs WHERE grade = 'exact'")
     judged.machines, judged.identities = len(machines), len(set(map(str, machines.values())))
-    incomplete: set[str] = set()
+    wanting = _Wanting()
     answered = {rule.question for rule in rules if rule.question is not None}
     for rule in rules:
         if rule.question is None:
             judged.findings += _records(engine, rule, contract)
         else:
-            _credentials(engine, rule, contract, judged, incomplete)
+            _credentials(engine, rule, contract, judged, wanting)
     for question in Question:
         if question not in answered:
             judged.counts[question.value] = Counter({State.UNPROVEN.value: judged.machines})
     if answered >= set(Question):
-        judged.complete = judged.machines - len(incomplete)
-        wanting = {subject for key, subject in machines.items() if key in incomplete}
-        judged.complete_identities = judged.identities - len(wanting)
+        judged.complete = judged.machines - len(wanting.keys)
+        open_identities = {subject for key, subject in machines.items() if key in wanting.keys}
+        judged.complete_identities = judged.identities - len(open_identities)
+    judged.concerned = wanting.concerned()
     judged.findings = _uncovered(judged.findings, rules)
     judged.findings.sort(key=_weight)
     return judged
@@ -144,6 +147,13 @@ def verdicts_of(
     return {key: {name: each.get(name, NOT_JUDGED) for name in QUESTIONS} for key, each in found.items()}
 
 
+def machine_states(engine: Engine, rule: AnyRule, contract: Contract) -> Iterator[tuple[str, State]]:
+    """Key and state of every answer of a rule about a machine credential."""
+    for key, population, verdict in _verdicts(engine, rule, contract):
+        if population == Population.MACHINE:
+            yield key, verdict.state
+
+
 def _not_asked(subject: Subject) -> Verdict:
     if subject.population == Population.UNKNOWN:
         return unproven("asked of machines only; whether this is one is unknown")
@@ -161,7 +171,29 @@ def names_of(engine: Engine, keys: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _credentials(engine: Engine, rule: AnyRule, contract: Contract, judged: Judged, incomplete: set[str]) -> None:
+class _Wanting:
+    """The machine credentials with a question that is neither proved nor inapplicable, and what would settle those.
+
+    A bit for each change and one number for each key: there may be a million keys.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[str, int] = {}
+        self._bits: dict[str, int] = {}
+
+    def add(self, key: str, settles: str | None) -> None:
+        bit = 0 if settles is None else self._bits.setdefault(settles, 1 << len(self._bits))
+        self.keys[key] = self.keys.get(key, 0) | bit
+
+    def concerned(self) -> Counter[str]:
+        """For each change, how many credentials it concerns."""
+        alike = Counter(self.keys.values())
+        return Counter(
+            {text: sum(count for bits, count in alike.items() if bits & bit) for text, bit in self._bits.items()}
+        )
+
+
+def _credentials(engine: Engine, rule: AnyRule, contract: Contract, judged: Judged, wanting: _Wanting) -> None:
     """Judge every credential by one rule. Names are looked up afterwards, for the few that are findings."""
     assert rule.question is not None
     counts: Counter[str] = Counter()
@@ -171,10 +203,11 @@ def _credentials(engine: Engine, rule: AnyRule, contract: Contract, judged: Judg
             counts[verdict.state.value] += 1
             if verdict.best in (Best.INDICATED, Best.CLAIMED):
                 counts[verdict.best.value] += 1
+            settles = verdict.settles if verdict.state is State.UNPROVEN else None
             if verdict.state not in (State.PROVED, State.NOT_APPLICABLE):
-                incomplete.add(key)
-            if verdict.state is State.UNPROVEN and verdict.settles:
-                judged.settles[verdict.settles] += 1
+                wanting.add(key, settles)
+            if settles:
+                judged.settles[str(settles)] += 1
         if verdict.state is State.VIOLATED or verdict.severity is not None:
             found[key] = verdict
     judged.counts[rule.question.value] = counts
@@ -218,7 +251,8 @@ def _records(engine: Engine, rule: AnyRule, contract: Contract) -> Iterator[Find
     for cells in engine.stream(f"SELECT {names} FROM ({rule.facts}) facts ORDER BY subject"):
         verdict = rule.judge(msgspec.convert(cells, rule.row), contract)
         if verdict is not None:
-            yield finding(rule, verdict, str(cells[0]), None, str(cells[1]))
+            credential = None if cells[2] is None else credential_id(str(cells[2]))
+            yield finding(rule, verdict, str(cells[0]), credential, str(cells[1]))
 
 
 def finding(rule: AnyRule, verdict: Verdict, subject: str, credential: str | None, who: str) -> Finding:

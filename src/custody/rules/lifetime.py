@@ -16,6 +16,7 @@ from custody.model.verdicts import (
     violated,
 )
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+from custody.rules.settling import Settles, issuer_log
 
 HOUR = 3_600_000_000
 TOLERANCE = 1_000_000
@@ -44,12 +45,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     end_leaf: int | None
     end_until: int | None
     issue_disputed: bool
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
     """Compare the life that the issuer gave with the contract's ttl, else with the service's maximum."""
     if row.issue_leaf is None or row.issued_at is None:
-        return unproven("no issuance is recorded", settles="the log of the issuing account")
+        return unproven("no issuance is recorded", settles=issuer_log(row.key))
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     allowed = next((each.ttl for each in contract.classes if each.name == row.identity_class), None)
@@ -59,7 +61,10 @@ def judge(row: Row, contract: Contract) -> Verdict:
     whose = "the contract allows" if allowed is not None else "no contract, the service allows"
     if limit is None:
         return unproven(
-            f"{duration(row.not_after - row.issued_at)}; nothing sets a limit", Best.NOTHING, row.issue_leaf
+            f"{duration(row.not_after - row.issued_at)}; nothing sets a limit",
+            Best.NOTHING,
+            row.issue_leaf,
+            settles=Settles.CONTRACT_TTL,
         )
     life = row.not_after - row.issued_at
     text = f"{duration(life)}; {whose} {duration(limit)}"
@@ -71,7 +76,7 @@ def judge(row: Row, contract: Contract) -> Verdict:
 def _endless(row: Row, allowed: int | None) -> Verdict:
     cited = () if row.issue_leaf is None else (row.issue_leaf,)
     if row.method != "CreateAccessKey":
-        return unproven("the issuing record gives no expiry", Best.NOTHING, *cited, settles="the issuer's own log")
+        return unproven("the issuing record gives no expiry", Best.NOTHING, *cited, settles=Settles.EXPIRY)
     if allowed is not None and row.end_time is not None and row.end_leaf is not None and row.end_until is None:
         return _ended(row.end_time - (row.issued_at or 0), allowed, *cited, row.end_leaf)
     if allowed is not None:

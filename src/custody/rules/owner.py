@@ -5,6 +5,7 @@ import msgspec
 from custody.model.contracts import Contract
 from custody.model.verdicts import Best, Question, Severity, Verdict, unproven
 from custody.rules.rule import Rule
+from custody.rules.settling import Settles
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -17,10 +18,8 @@ def judge(row: Row, contract: Contract) -> Verdict:
     """A contract declares an owner; declared is claimed, never proved."""
     for each in contract.classes:
         if each.name == row.identity_class and each.owner:
-            return unproven(
-                f"{each.owner}, says the contract", Best.CLAIMED, settles="a register with signed ownership"
-            )
-    return unproven("no contract names an owner", settles="a contract with owner and purpose")
+            return unproven(f"{each.owner}, says the contract", Best.CLAIMED, settles=Settles.REGISTER_OWNER)
+    return unproven("no contract names an owner", settles=Settles.CONTRACT)
 
 
 RULE = Rule(

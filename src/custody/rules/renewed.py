@@ -16,6 +16,7 @@ from custody.model.verdicts import (
     violated,
 )
 from custody.rules.rule import Rule
+from custody.rules.settling import Settles
 
 GRACE = SHUTDOWN
 
@@ -57,7 +58,7 @@ def judge(row: Row, contract: Contract) -> Verdict:
         "renewed by its platform while no end of the run was seen",
         Best.INDICATED,
         row.issue_leaf,
-        settles="the log of the orchestrator that runs it",
+        settles=Settles.ORCHESTRATOR,
     )
 
 

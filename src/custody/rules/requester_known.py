@@ -6,6 +6,7 @@ from custody.model.contracts import Contract
 from custody.model.events import Asserter
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
 from custody.rules.rule import Rule
+from custody.rules.settling import issuer_log
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -17,12 +18,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     issue_disputed: bool
     workload: str | None
     bound_by: str | None
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Proved where the issuing record names the caller, as the issuer authenticated it."""
     if row.issue_leaf is None:
-        return unproven("no issuance is recorded", settles="the log of the issuing account")
+        return unproven("no issuance is recorded", settles=issuer_log(row.key))
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING, row.issue_leaf)
     asked = row.requester or row.issuing_service

@@ -6,6 +6,7 @@ from custody.model.contracts import Contract
 from custody.model.events import Asserter
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
+from custody.rules.settling import Settles, issuer_log
 
 FACTS = """
     SELECT c.key AS key, n.population AS root_population, r.granularity AS root_granularity,
@@ -42,12 +43,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     root_bound_by: str | None
     root_method: str | None
     root_use_leaf: int | None
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Proved at an attested workload or a web identity that the issuer verified, or at a person's own key."""
     if row.issue_leaf is None or row.depth is None:
-        return unproven("no issuance is recorded: the chain starts nowhere", settles="the log of the issuing account")
+        return unproven("no issuance is recorded: the chain starts nowhere", settles=issuer_log(row.key))
     if row.issue_disputed or row.chain_disputed:
         return unproven("a record of the chain is in conflict", Best.NOTHING, row.issue_leaf)
     top = row.root_use_leaf if row.root_leaf is None else row.root_leaf
@@ -64,7 +66,7 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         f"ends at {(row.root_subject or 'an unknown key').split(':', 2)[-1]}, which nothing attests",
         Best.CLAIMED,
         *cited,
-        settles="the log of the orchestrator that runs it",
+        settles=Settles.ORCHESTRATOR,
     )
 
 

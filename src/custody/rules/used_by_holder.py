@@ -22,8 +22,20 @@ from custody.model.verdicts import (
     violated,
 )
 from custody.rules.rule import Rule
+from custody.rules.settling import Settles
 
-FACTS = """
+ONE_PLACE = ("k8s_pod", "aws_pod", "github_run", "github_job", "ci_run", "aws_invocation")
+"""Runs that have one place: what is issued to one of them is used from where it runs."""
+
+_HELD = " OR ".join(f"{{column}} LIKE '{kind}:%'" for kind in ONE_PLACE)
+_IPV4 = "'^[0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}[.][0-9]{1,3}$'"
+_PRIVATE = (
+    "'^(10[.]|192[.]168[.]|172[.](1[6-9]|2[0-9]|3[01])[.]|169[.]254[.]"
+    "|100[.](6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])[.])'"
+)
+"""RFC 1918, RFC 3927 and RFC 6598: what an address of these looks like says nothing outside of its network."""
+
+FACTS = f"""
     WITH per_key AS (
         SELECT key, CAST(sum(uses) AS BIGINT) AS seen, CAST(sum(by_service) AS BIGINT) AS by_service,
                CAST(sum(by_log) AS BIGINT) AS by_log, CAST(sum(by_contract) AS BIGINT) AS by_contract,
@@ -72,20 +84,59 @@ FACTS = """
               AND a.granularity IN ('instance', 'node', 'pod', 'process', 'run')
               AND NOT EXISTS (SELECT 1 FROM key_origins x WHERE x.key = b.key AND x.origin = s.origin)
         ) ranked WHERE place = 1
+    ), held AS (
+        SELECT b.key, b.run FROM best_runs b WHERE b.grade = 'exact' AND ({_HELD.format(column="b.run")})
+        UNION ALL
+        SELECT i.key, i.workload FROM issues i
+        WHERE i.bound_by = 'issuer' AND NOT i.disputed AND ({_HELD.format(column="i.workload")})
+          AND NOT EXISTS (SELECT 1 FROM best_runs b WHERE b.key = i.key)
+    ), several AS (
+        SELECT k.key, h.run FROM key_origins k
+        JOIN held h ON h.key = k.key
+        WHERE k.unexplained > 0 GROUP BY k.key, h.run HAVING count(DISTINCT k.origin) > 1
+    ), seen AS (
+        SELECT v.key, v.run, p.source, u.origin, min(u.leaf) AS leaf,
+               CASE WHEN u.origin LIKE '127.%' THEN 'loopback'
+                    WHEN regexp_extract(u.origin, {_PRIVATE}, 0) <> '' THEN 'private' ELSE 'public' END AS sort
+        FROM several v
+        JOIN origin_uses u ON u.key = v.key
+        JOIN parts p ON p.leaf = u.leaf AND p.key = u.key AND p.stage = 'use'
+        WHERE u.explained_by = 'nothing' AND u.outcome <> 'denied' AND NOT u.in_conflict
+          AND regexp_extract(u.origin, {_IPV4}, 0) <> ''
+        GROUP BY v.key, v.run, p.source, u.origin
+    ), shared AS (
+        SELECT s.key, s.origin
+        FROM seen s
+        JOIN use_origins o ON o.origin = s.origin
+        JOIN held h ON h.key = o.key AND h.run <> s.run
+        GROUP BY s.key, s.origin HAVING count(DISTINCT h.run) > 1
+    ), places AS (
+        SELECT key, source, origins, leaves FROM (
+            SELECT s.key, s.source, array_sort(array_agg(s.origin)) AS origins, array_sort(array_agg(s.leaf)) AS leaves,
+                   row_number() OVER (PARTITION BY s.key ORDER BY s.source, s.sort) AS place
+            FROM seen s
+            LEFT JOIN shared x ON x.key = s.key AND x.origin = s.origin
+            GROUP BY s.key, s.source, s.sort
+            HAVING count(*) > 1 AND count(x.key) < count(*)
+        ) ranked WHERE place = 1
     )
     SELECT p.key, p.seen, p.by_service, p.by_log, p.by_contract, p.unexplained, p.doubtful, p.how,
            p.fact_leaf, p.run_leaf, p.address_leaf,
            s.origin AS strange_origin, s.other AS strange_other, s.other_leaf AS strange_other_leaf,
            s.leaves AS strange_leaves, s.calls AS strange_calls, b.sibling, b.sibling_origin, b.sibling_leaf,
            b.sibling < b.key AND t.key IS NOT NULL AS sibling_tells,
-           s.egress, s.egress_how, s.egress_leaf, s.egress_address_leaf, s.egress_run_leaf, s.egress_seen_leaf
+           s.egress, s.egress_how, s.egress_leaf, s.egress_address_leaf, s.egress_run_leaf, s.egress_seen_leaf,
+           w.source AS places_source, w.origins AS places, w.leaves AS places_leaves
     FROM per_key p
+    LEFT JOIN places w ON w.key = p.key
     LEFT JOIN strange s ON s.key = p.key
     LEFT JOIN siblings b ON b.key = p.key
     LEFT JOIN siblings t ON t.key = b.sibling
 """
-
-SETTLES = "the addresses of the workload: its network's log or the contract's origins"
+"""``places``: a key held by one run that is in one place, seen by one source at several IPv4 addresses of one sort: a
+private and a public one may be the two sides of a NAT, and a host changes its IPv6 addresses as it likes. Where two
+other runs work at each of them they are exits that many share (a pool of NAT addresses, the nodes of a load balancer).
+"""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -125,6 +176,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     egress_address_leaf: int | None
     egress_run_leaf: int | None
     egress_seen_leaf: int | None
+    places_source: str | None
+    places: list[str] | None
+    places_leaves: list[int] | None
     subject: str | None
     identity_class: str | None
 
@@ -134,7 +188,7 @@ def judge(row: Row, contract: Contract) -> Verdict:
     if not row.uses:
         return not_applicable("no use was seen")
     if not row.seen:
-        return unproven("the uses carry no origin", settles="a source that records origins")
+        return unproven("the uses carry no origin", settles=Settles.ORIGINS)
     if row.unexplained:
         return _strange(row, contract)
     if row.issue_disputed or row.use_disputed:
@@ -151,14 +205,14 @@ def _explained(row: Row) -> Verdict:
         return unproven(
             f"{_calls(row.by_contract)} from origins that only the contract explains",
             Best.CLAIMED,
-            settles="a log that gives these addresses to the workload",
+            settles=Settles.OWN_ADDRESSES,
         )
     if not row.by_log:
-        return unproven(
-            "every call was made by a service on its behalf", Best.INDICATED, settles="the service's own log"
-        )
+        return unproven("every call was made by a service on its behalf", Best.INDICATED, settles=Settles.SERVICE)
     if row.bound_by != "issuer" or row.granularity == "account":
-        return unproven("the origins fit, but nothing binds the key to one workload", Best.INDICATED)
+        return unproven(
+            "the origins fit, but nothing binds the key to one workload", Best.INDICATED, settles=Settles.BINDING
+        )
     return proved(
         f"every origin is explained by the log: {row.how}",
         Basis.OBSERVED,
@@ -172,8 +226,8 @@ def _strange(row: Row, contract: Contract) -> Verdict:
     if row.strange_origin is None:
         if row.doubtful:
             text = "calls from elsewhere are told by records in conflict alone"
-            return unproven(text, Best.INDICATED, settles=SETTLES)
-        return unproven("calls from elsewhere were all refused", settles=SETTLES)
+            return unproven(text, Best.INDICATED, settles=Settles.ADDRESSES)
+        return unproven("calls from elsewhere were all refused", settles=Settles.ADDRESSES)
     cited = [*(row.strange_leaves or []), *_facts(row.strange_other_leaf)]
     elsewhere = _explained_elsewhere(row, contract)
     if elsewhere is not None and row.strange_other is not None:
@@ -195,10 +249,12 @@ def _strange(row: Row, contract: Contract) -> Verdict:
             text + ", ".join(declared[:3]),
             Severity.MEDIUM,
             *cited,
-            settles="who works there: another principal's key, or the workload's own address in a log",
+            settles=Settles.NEIGHBOURS,
             title="used outside its declared origins",
         )
-    return unproven(f"nothing says whether {row.strange_origin} is the workload's", settles=SETTLES)
+    if row.places is not None:
+        return _several(row, row.places)
+    return unproven(f"nothing says whether {row.strange_origin} is the workload's", settles=Settles.ADDRESSES)
 
 
 def _siblings(row: Row, sibling: str, cited: list[int]) -> Verdict:
@@ -208,8 +264,22 @@ def _siblings(row: Row, sibling: str, cited: list[int]) -> Verdict:
     )
     leaves = [*cited, *_facts(row.sibling_leaf)]
     if row.sibling_tells:
-        return unproven(text, Best.INDICATED, *leaves, settles=SETTLES)
-    return indicated(text, Severity.MEDIUM, *leaves, settles=SETTLES, title="siblings used from different places")
+        return unproven(text, Best.INDICATED, *leaves, settles=Settles.ADDRESSES)
+    return indicated(
+        text, Severity.MEDIUM, *leaves, settles=Settles.ADDRESSES, title="siblings used from different places"
+    )
+
+
+def _several(row: Row, places: list[str]) -> Verdict:
+    """One run is in one place: two addresses that one source saw of it, and that nothing explains, are one too many."""
+    more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+    return indicated(
+        f"held by one run, and used from {places[0]} and {places[1]}{more}, as {row.places_source} saw it",
+        Severity.MEDIUM,
+        *(row.places_leaves or []),
+        settles=Settles.ADDRESSES,
+        title="used from several places",
+    )
 
 
 def _explained_elsewhere(row: Row, contract: Contract) -> str | None:

@@ -6,6 +6,7 @@ from custody.model.contracts import Contract
 from custody.model.effects import said
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, indicated, unproven, violated
 from custody.rules.rule import ISSUED_HERE, Rule
+from custody.rules.settling import Settles
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -42,17 +43,17 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
             Severity.MEDIUM,
             row.run_end_leaf,
             *(row.run_late_leaves or []),
-            settles="declared scope and dependencies",
+            settles=Settles.SCOPE,
             title="used after its run ended",
         )
     if not row.uses:
-        return unproven("no use was seen; that none happened is not known", settles="a source known to be complete")
+        return unproven("no use was seen; that none happened is not known", settles=Settles.COMPLETE)
     if (doubt := _doubt(row)) is not None:
         return doubt
     return unproven(
         "every use seen was while it was good; scope and dependencies are not judged yet",
         Best.INDICATED,
-        settles="declared scope and dependencies",
+        settles=Settles.SCOPE,
     )
 
 

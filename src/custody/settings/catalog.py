@@ -33,6 +33,7 @@ class Kind(StrEnum):
     """How a setting is written."""
 
     PATH = "path"
+    PATHS = "paths"
     COUNT = "count"
     SIZE = "size"
     MEMORY = "memory"
@@ -64,6 +65,7 @@ _ALL = (
     Setting("store", Kind.PATH, "custody-store", "The folder of the store."),
     Setting("keys", Kind.PATH, "", "The folder of the signing keys, never under the store."),
     Setting("contract", Kind.PATH, "", "The contract file; none: what needs one is not asked."),
+    Setting("mapping", Kind.PATHS, "", "The mapping files, each of which says how to read a log of one's own."),
     Setting("jobs", Kind.COUNT, "", "Worker processes.", 1, 256),
     Setting("memory", Kind.MEMORY, "700", "Memory limit of the query engine, in MiB.", 128, 1 << 20),
     Setting("max_record", Kind.SIZE, "16MiB", "Records over this are withheld: hashed, not kept.", 1 << 10, 1 << 30),
@@ -75,8 +77,14 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.name: setting for se
 """Everything that can be set, by name, in the order in which it is shown."""
 
 
+Plain = str | int | list[str] | None
+"""A value as ``--json`` shows it."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for one run. Paths are absolute; ``memory`` is MiB; ``max_record`` and ``max_content`` are bytes.
+
+    ``mapping`` is empty where none was given.
 
     ``file`` is the settings file that was read; ``layers`` says of each setting where its value came from.
     """
@@ -92,17 +100,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     color: Color
     file: Path | None
     layers: tuple[tuple[str, Layer], ...]
+    mapping: tuple[Path, ...] = ()
 
     def layer(self, name: str) -> Layer:
         """Where the value of setting ``name`` came from."""
         return dict(self.layers)[name]
 
-    def described(self) -> dict[str, dict[str, str | int | None]]:
+    def described(self) -> dict[str, dict[str, Plain]]:
         """Every setting as ``{"value": …, "from": …}``, for ``--json``."""
         return {name: {"value": _plain(getattr(self, name)), "from": layer.value} for name, layer in self.layers}
 
 
-def _plain(value: Path | Color | int | None) -> str | int | None:
+def _plain(value: Path | tuple[Path, ...] | Color | int | None) -> Plain:
+    if isinstance(value, tuple):
+        return [str(path) for path in value]
     if isinstance(value, Path):
         return str(value)
     return value.value if isinstance(value, Color) else value

@@ -97,6 +97,7 @@ class _Build:
             approval=_approval(node.get("approval")),
             population=_text(node.get("population")),
             origins=self._origins(node.get("origins")),
+            retention=self._read(node.get("retention"), parse_duration),
             declared=_declared(node, "class"),
         )
 
@@ -110,6 +111,7 @@ class _Build:
             source=key.text,
             expect=self._read(expect, lambda text: parse_duration(EXPECTATIONS.get(text, text))),
             accounts=tuple(account.text for account in accounts),
+            retention=self._read(node.get("retention"), parse_duration),
         )
 
     def _lifetimes(self, node: Table) -> tuple[int | None, int | None]:

@@ -1,5 +1,6 @@
 """What was given for each setting, layer by layer, read into the type that the setting has."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,6 +65,12 @@ class Given(msgspec.Struct, frozen=True):
         found = self.find(name)
         return None if found is None else absolute(found, self.home)
 
+    def paths(self, name: str) -> tuple[Path, ...]:
+        """The absolute paths given for a setting, each once, in the order given."""
+        found = self.find(name)
+        items = () if found is None else _several(found)
+        return tuple(dict.fromkeys(absolute(item, self.home) for item in items))
+
     def number(self, name: str, default: int | None = None) -> int:
         """The number given for a setting, in its own unit, else ``default``, else that of the list."""
         setting, found = SETTINGS[name], self.find(name)
@@ -95,6 +102,17 @@ def absolute(found: Found, home: Path) -> Path:
     if text == "~" or text.startswith("~/"):
         return home / text[2:]
     return found.base / text
+
+
+def _several(found: Found) -> list[Found]:
+    """The values that one layer gives for a setting that takes several; a variable has them as ``PATH`` has folders."""
+    if isinstance(found.value, list | tuple):
+        values: list[object] = list(found.value)
+    elif found.layer is Layer.ENVIRONMENT and isinstance(found.value, str):
+        values = [text for text in found.value.split(os.pathsep) if text]
+    else:
+        values = [found.value]
+    return [msgspec.structs.replace(found, value=value) for value in values]
 
 
 def _amount(setting: Setting, value: object) -> int:

@@ -47,6 +47,7 @@ def resolve(
         store=given.path("store") or cwd / SETTINGS["store"].default,
         keys=given.path("keys") or _data_home(environ, home) / "custody" / "keys",
         contract=given.path("contract"),
+        mapping=given.paths("mapping"),
         jobs=given.number("jobs", min(max(cores, 1), SETTINGS["jobs"].high)),
         memory=given.number("memory"),
         max_record=given.number("max_record"),
