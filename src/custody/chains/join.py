@@ -79,8 +79,14 @@ def key_equality(name: str, types: tuple[str, ...], fields: str, pitfalls: str) 
     )
 
 
-def parent_equality(name: str, types: tuple[str, ...], fields: str, pitfalls: str) -> Join:
-    """The join of an issued key to the credential that asked for it, as the issuing record names it."""
+def parent_equality(
+    name: str, types: tuple[str, ...], fields: str, pitfalls: str, parents: tuple[str, ...] = ()
+) -> Join:
+    """The join of an issued key to the credential that asked for it, as the issuing record names it.
+
+    ``parents`` are the key types that the asking credential has here, any where none is given.
+    """
+    only = f" AND {of_types('i.parent', parents)}" if parents else ""
     return Join(
         id=name,
         relation=PARENT,
@@ -91,7 +97,7 @@ def parent_equality(name: str, types: tuple[str, ...], fields: str, pitfalls: st
         sql=f"""
             SELECT i.key AS from_key, i.parent AS to_key, i.leaf AS leaf, FALSE AS disputed
             FROM issues i
-            WHERE i.parent IS NOT NULL AND i.parent <> i.key AND {of_types("i.key", types)}
+            WHERE i.parent IS NOT NULL AND i.parent <> i.key AND {of_types("i.key", types)}{only}
         """,
         types=types,
     )

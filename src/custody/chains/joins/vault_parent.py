@@ -7,4 +7,5 @@ JOIN = parent_equality(
     ("vault_accessor", "vault_token", "vault_lease", "db_role", "db_role_hmac"),
     "auth.accessor of the request → response.auth.accessor or response.secret.lease_id",
     "orphan tokens name no parent; a login has none, its external token is hashed",
+    ("vault_accessor", "vault_token", "vault_lease"),
 )

@@ -199,8 +199,7 @@ def _work(
         times += chance.spread(ended + manner.late_use, ended + manner.late_use + 5 * MINUTE, 3)
     for turn, time in enumerate(times):
         aws.say(estate, chance, holder, RELEASE[turn % len(RELEASE)], time)
-    used = times[0]
-    for session in (first, second):
+    for session, used in ((first, began + 21 * SECOND), (second, times[0])):
         estate.book.link(used, "access_key", aws.key_of(session.key), aws.key_of(session.key))
     return aws.key_of(first.key), aws.key_of(second.key)
 

@@ -254,7 +254,7 @@ def _enter_role(estate: Estate, lease: Lease, pod: Pod, parent: str, role: str, 
     else:
         estate.book.link(time + openbao.TOOK, "database_role_name", lease.key, lease.hashed)
         estate.book.link(time + openbao.TOOK, "vault_parent", lease.hashed, parent)
-        estate.book.link(time + openbao.TOOK, "vault_parent", lease.key, role_key(ADMIN))
+        estate.book.link(time + openbao.TOOK, "database_parent", lease.key, role_key(ADMIN))
 
 
 def administer(estate: Estate, chance: Chance, time: int, sql: str, *about: tuple[Stage, str]) -> None:
