@@ -63,7 +63,8 @@ def test_links_parents_and_runs_are_known(clean: Made) -> None:
     for link in truth.links:
         if link.join != "forward_session":
             assert {link.from_key, link.to_key} <= credentials | runs, link
-    assert {link.join for link in truth.links} == set(truth.complete_joins)
+    partly = {"database_parent"}  # written down only where nothing else tells who asked for the role
+    assert {link.join for link in truth.links} - partly == set(truth.complete_joins)
 
 
 def test_nothing_is_later_than_the_end(clean: Made) -> None:
