@@ -12,8 +12,9 @@ from custody.settings.contract import read_contract
 from tests.chains.running import Derived, derived
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "chains"
-CONFLICTS = sorted(path for path in CASES.iterdir() if "conflict" in path.name or "two_parents" in path.name)
-OTHERS = sorted(path for path in CASES.iterdir() if path not in CONFLICTS and not (path / "damaged.json").exists())
+ONE_FILE = sorted(path.parent for path in CASES.glob("*/input.ndjson"))
+CONFLICTS = [path for path in ONE_FILE if "conflict" in path.name or "two_parents" in path.name]
+OTHERS = [path for path in ONE_FILE if path not in CONFLICTS and not (path / "damaged.json").exists()]
 
 
 TABLES = ("credentials", "use_origins", "ends", "links", "origin_uses")

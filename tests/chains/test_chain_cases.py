@@ -3,7 +3,9 @@
 A case is a folder with ``input.ndjson`` (more files that start with ``input`` are read after it, in order of name, in
 whatever wrapping), ``expected.json``, and optionally ``contract.yaml`` and ``damaged.json`` (files that are not whole:
 name and problem). What ``expected.json`` may hold is in ``Expected``: keys are given by their last letters, questions
-by their names in ``Question``, verdicts as ``state`` or ``state basis`` or ``state best``.
+by their names in ``Question``, verdicts as ``state`` or ``state basis`` or ``state best``, derived tables row by row
+(``tables.Tables``). A case of several systems has a file of each (``input_vault.ndjson``, ``input_postgresql.csv``);
+``why`` says in words what the case is to show.
 """
 
 import re
@@ -16,7 +18,9 @@ import pytest
 from custody.model.contracts import EMPTY
 from custody.model.verdicts import Question, Verdict
 from custody.settings.contract import read_contract
+from tests.chains import tables
 from tests.chains.running import Derived, derived
+from tests.chains.tables import Tables
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "chains"
 COLLECTED = sorted(path.parent for path in CASES.glob("*/expected.json"))
@@ -128,6 +132,8 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     texts: dict[str, dict[str, list[str]]] = {}
     findings: list[list[str]] | None = None
     report: dict[str, int | str | dict[str, int]] = {}
+    tables: Tables = Tables()
+    why: str = ""
 
 
 def _check(case: Derived, expected: Expected) -> None:
@@ -138,6 +144,7 @@ def _check(case: Derived, expected: Expected) -> None:
     verdicts(case, expected.verdicts)
     texts(case, expected.texts)
     report(case, expected.report)
+    tables.check(case, expected.tables)
     if expected.unissued is not None:
         unissued(case, expected.unissued)
     if expected.findings is not None:

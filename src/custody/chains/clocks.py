@@ -14,16 +14,20 @@ MADE_TWICE = """
       AND a.alias IS NULL AND b.alias IS NULL AND NOT a.in_conflict AND NOT b.in_conflict
 """
 
-USED_EARLY = """
+LONGEST = 300_000_000
+"""A use that comes earlier before its issue than this (µs) tells of no clock: verifiers of signed requests and tickets
+refuse what is dated five minutes off, and one strange use must not excuse what came after an end."""
+
+USED_EARLY = f"""
     SELECT i.source AS source, u.source AS other, u.first_use - i.issued_at AS apart
     FROM issues i
     JOIN uses u ON u.key = i.key AND u.source <> i.source
-    WHERE NOT i.disputed AND u.first_use < i.issued_at
+    WHERE NOT i.disputed AND u.first_use < i.issued_at AND u.first_use >= i.issued_at - {LONGEST}
     UNION ALL
     SELECT u.source, i.source, i.issued_at - u.first_use
     FROM issues i
     JOIN uses u ON u.key = i.key AND u.source <> i.source
-    WHERE NOT i.disputed AND u.first_use < i.issued_at
+    WHERE NOT i.disputed AND u.first_use < i.issued_at AND u.first_use >= i.issued_at - {LONGEST}
 """
 
 CLOCKS = f"""

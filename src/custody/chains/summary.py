@@ -11,8 +11,11 @@ from custody.model.verdicts import Population
 
 DAY = 86_400_000_000
 SECOND = 1_000_000
-SERVER_ASSERTED = "source NOT IN ('otel.otlp', 'ocsf') AND source NOT LIKE 'mapped.%'"
-"""Sources in which workloads or tools speak: their clocks do not move the time of judgement."""
+SERVER_ASSERTED = (
+    "source NOT IN ('otel.otlp', 'ocsf') AND (source NOT LIKE 'mapped.%' OR (key IS NOT NULL AND asserter IS NULL))"
+)
+"""Where workloads or tools speak, their clocks do not move the time of judgement. Of a mapped log those parts do for
+which its mapping says that an issuer or verifier vouches."""
 
 
 def as_of(engine: Engine, received: Mapping[str, int]) -> int | None:

@@ -100,7 +100,7 @@ def _issue(found: Credential) -> list[Step]:
             join="exact",
             asserter=Asserter.ISSUER.value,
             rule=use_join(found.key),
-            text=f"{found.method} by {by}{life}",
+            text=f"{found.method or 'issued'} by {by}{life}",
             source=found.source,
         )
     ]
