@@ -54,19 +54,19 @@ STARTER = f"CASE WHEN {SYSTEM.format('r.starter')} = d.system THEN r.starter END
 REACHED = f"""
     CREATE OR REPLACE TABLE approvals AS
     SELECT c.key, d.approver, coalesce(d.requester, {STARTER}) AS requester, d.effect, d.time, d.until, d.leaf,
-           d.source, 'credential' AS via, 'exact' AS grade, 'issuer' AS asserter
+           d.source, d.target, d.related, 'credential' AS via, 'exact' AS grade, 'issuer' AS asserter
     FROM decisions d
     JOIN reachable c ON c.name = d.target OR c.name = d.object
     LEFT JOIN best_runs r ON r.key = c.key
     UNION ALL
     SELECT k.key, d.approver, coalesce(d.requester, {STARTER}), d.effect, d.time, d.until, d.leaf, d.source,
-           concat('run ', regexp_extract(k.run, '[^:]*$', 0)), k.grade, k.asserter
+           d.target, d.related, concat('run ', regexp_extract(k.run, '[^:]*$', 0)), k.grade, k.asserter
     FROM decisions d
     JOIN runs r ON r.run = d.target OR r.part_of = d.target
     JOIN key_runs k ON k.run = r.run AND k.candidates = 1
     UNION ALL
     SELECT n.key, d.approver, d.requester, d.effect, d.time, d.until, d.leaf, d.source,
-           concat('ticket ', n.ticket), 'exact', 'client'
+           d.target, d.related, concat('ticket ', n.ticket), 'exact', 'client'
     FROM named_tickets n
     JOIN decisions d
       ON (d.target LIKE concat('%:', n.ticket) AND d.target LIKE 'ticket:%')

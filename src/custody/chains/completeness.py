@@ -57,10 +57,12 @@ def add_holes(engine: Engine, certificates: Sequence[Found]) -> None:
         if each.problems:
             shown = each.shown
             subject = ":".join(part or "-" for part in (shown.source, shown.account, shown.region, "missing"))
+            changed = [problem for problem in each.problems if digests.is_change(problem[0])]
+            first, grave = (changed or each.problems)[0], bool(changed)
             more = f", and {len(each.problems) - 1} more" if len(each.problems) > 1 else ""
             engine.run(
-                "INSERT INTO holes VALUES (?, ?, ?, ?, ?)",
-                [subject, _whose(shown), each.problems[0][0] + more, each.problems[0][1], len(each.problems)],
+                "INSERT INTO holes VALUES (?, ?, ?, ?, ?, ?)",
+                [subject, _whose(shown), first[0] + more, first[1], len(each.problems), grave],
             )
 
 

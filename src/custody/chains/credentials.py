@@ -70,13 +70,19 @@ FIRST_ENDS = """
 """
 """The end that counts: the first that nothing undid; where all were undone, the first of these."""
 
+USE_SOURCES = """
+    CREATE OR REPLACE TABLE use_sources AS
+    SELECT DISTINCT p.key, p.source FROM parts p
+    WHERE p.stage IN ('use', 'start') AND p.key IN (SELECT e.key FROM sound_ends e)
+"""
+
 MARGINS = f"""
     CREATE OR REPLACE TABLE margins AS
     SELECT e.key, e.time, e.effect, e.until, u.source AS use_source,
            CASE WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} WHEN e.source = u.source THEN 0
                 ELSE {AT_ONCE} END + coalesce(c.skew, 0) AS margin
     FROM sound_ends e
-    JOIN uses u ON u.key = e.key
+    JOIN use_sources u ON u.key = e.key
     LEFT JOIN skews c ON c.source = e.source AND c.other = u.source
 """
 """From when on a success after an end is late: what it takes to be known, and the skew of the two clocks. Where one log
@@ -98,7 +104,7 @@ AFTER_END = f"""
           AND p.key IN (SELECT s.key FROM suspects s)
           AND (p.time > i.not_after + {EXPIRY_TOLERANCE} + coalesce(c.skew, 0)
                OR EXISTS (SELECT 1 FROM margins e
-                          WHERE e.key = p.key AND p.time > e.time + e.margin
+                          WHERE e.key = p.key AND e.use_source = p.source AND p.time > e.time + e.margin
                             AND (e.until IS NULL OR p.time < e.until)
                             AND NOT (e.effect = 'sessions.revoke'
                                      AND (p.action IN ({NEEDS_NO_RIGHT}) OR p.service = 'signin.amazonaws.com'))))
@@ -160,13 +166,13 @@ LINEAGES = """
 """The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; an
 issuance in conflict can not date the others."""
 
-SURVIVING = """
+SURVIVING = f"""
     CREATE OR REPLACE TABLE surviving AS
     SELECT s.key, count(DISTINCT s.session) AS sessions, min(s.open_leaf) AS open_leaf, min(s.close_leaf) AS close_leaf,
            max(s.closed) AS closed
     FROM sessions s
     JOIN margins e ON e.key = s.key
-    WHERE e.until IS NULL AND s.opened <= e.time AND s.closed > e.time + e.margin
+    WHERE e.until IS NULL AND s.opened <= e.time AND s.closed > e.time + greatest(e.margin, {AT_ONCE})
     GROUP BY s.key
 """
 """Sessions that were seen to close after their credential had ended: they outlived it."""
@@ -229,6 +235,7 @@ STEPS = (
     DISPUTED_ENDS,
     SOUND_ENDS,
     FIRST_ENDS,
+    USE_SOURCES,
     MARGINS,
     SUSPECTS,
     AFTER_END,

@@ -158,6 +158,15 @@ def _whole(those: Sequence[Checked]) -> tuple[tuple[int, int], ...]:
     return tuple(stretches)
 
 
+CHANGED = "was changed: its hash is not that of the digest"
+FORGED = "the signature is wrong"
+
+
+def is_change(problem: str) -> bool:
+    """Whether a problem says that something was changed, and not merely that it is missing."""
+    return problem.endswith((CHANGED, FORGED))
+
+
 def _problems(those: Sequence[Checked], gaps: Sequence[tuple[int, int]]) -> list[tuple[str, int]]:
     """Each problem in words with the leaf that shows it; the digest after a gap shows the gap."""
     found: list[tuple[str, int]] = []
@@ -165,8 +174,8 @@ def _problems(those: Sequence[Checked], gaps: Sequence[tuple[int, int]]) -> list
     found += [(f"no digest for {(end - start) // 3_600_000_000 or 1} h", after[end]) for start, end in gaps]
     for each in those:
         leaf = each.digest.leaf
-        found += [(f"{name} was changed: its hash is not that of the digest", leaf) for name in each.changed]
+        found += [(f"{name} {CHANGED}", leaf) for name in each.changed]
         found += [(f"{name} is named by the digest and was not read", leaf) for name in each.missing]
         if each.signature == WRONG:
-            found.append((f"the signature of {each.digest.place} is wrong", leaf))
+            found.append((f"{each.digest.place}: {FORGED}", leaf))
     return found

@@ -36,7 +36,8 @@ def build(
         if expected.expect is not None:
             rows += _gaps(engine, expected, expected.expect, as_of)
     columns = {"subject": "VARCHAR", "who": "VARCHAR", "problem": "VARCHAR", "leaf": "BIGINT", "total": "BIGINT"}
-    engine.table("holes", columns, rows)
+    columns["grave"] = "BOOLEAN"
+    engine.table("holes", columns, [(*row, False) for row in rows])
 
 
 def _unreadable(engine: Engine) -> list[Hole]:

@@ -34,8 +34,8 @@ ISSUES = """
                            <> max(subject) OVER (PARTITION BY key, in_conflict, source), FALSE)
                OR coalesce(min(workload) OVER (PARTITION BY key, in_conflict, source)
                            <> max(workload) OVER (PARTITION BY key, in_conflict, source), FALSE)
-               OR coalesce(min(not_after) OVER (PARTITION BY key, in_conflict, source)
-                           <> max(not_after) OVER (PARTITION BY key, in_conflict, source), FALSE)
+               OR coalesce(max(not_after) OVER (PARTITION BY key, in_conflict, source)
+                           - min(not_after) OVER (PARTITION BY key, in_conflict, source) > 1000000, FALSE)
                    AS disputed
         FROM (
             SELECT i.*, CASE WHEN i.parent NOT LIKE 'vault_%' THEN i.parent END AS named_parent FROM parts i

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SHARED = ("store", "keys", "contract", "jobs", "memory", "max_record", "max_ratio", "max_content", "color")
+SHARED = ("store", "keys", "contract", "mapping", "jobs", "memory", "max_record", "max_ratio", "max_content", "color")
 
 _OPTIONS = {
     "store": click.option("--store", metavar="DIR", help="The folder of the store.  [default: custody-store]"),
@@ -30,6 +30,9 @@ _OPTIONS = {
     ),
     "unused keys": click.option("--keys", metavar="DIR", hidden=True),
     "contract": click.option("--contract", metavar="FILE", help="The contract: what is asked of each class."),
+    "mapping": click.option(
+        "--mapping", metavar="FILE", multiple=True, help="How to read a log of your own; once for each log."
+    ),
     "jobs": click.option("--jobs", metavar="N", help="Worker processes.  [default: one a core]"),
     "memory": click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700MiB]"),
     "max_record": click.option("--max-record", metavar="SIZE", help="Withhold larger records.  [default: 16MiB]"),
@@ -45,7 +48,8 @@ _OPTIONS = {
 _ALWAYS = ("color", "config")
 _READING = ("store", "unused keys", "memory", *_ALWAYS)
 _VERIFYING = ("store", "keys", "jobs", *_ALWAYS)
-_LOCATING = ("store", "unused keys", "max_record", "max_ratio", "max_content", *_ALWAYS)
+_LOCATING = ("store", "unused keys", "mapping", "max_record", "max_ratio", "max_content", *_ALWAYS)
+_LISTING = ("store", "unused keys", "mapping", *_ALWAYS)
 _REBUILDING = ("store", "keys", "contract", "jobs", "memory", *_ALWAYS)
 
 
@@ -71,6 +75,11 @@ def verifying(function: Callable[P, R]) -> Callable[P, R]:
 def locating(function: Callable[P, R]) -> Callable[P, R]:
     """Add the shared options that ``locate`` uses."""
     return _add(function, _LOCATING)
+
+
+def listing(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options that ``sources`` uses."""
+    return _add(function, _LISTING)
 
 
 def rebuilding(function: Callable[P, R]) -> Callable[P, R]:
@@ -100,6 +109,7 @@ def resolved(flags: dict[str, object]) -> Settings:
     from custody.settings.options import resolve
 
     config = flags.pop("config", None)
+    flags["mapping"] = flags.get("mapping") or None  # a flag that can be repeated and was not given is empty
     found = resolve(
         flags,
         os.environ,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 import msgspec
 
@@ -14,6 +16,12 @@ def emit(value: object) -> None:
     """One JSON object, indented; control characters of hostile logs stay escaped, as JSON wants them."""
     encoded = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     click.echo(encoded.replace("\x7f", "\\u007f"))
+
+
+def emit_line(value: object) -> None:
+    """One JSON object on one line, and out at once: somebody reads them as they come."""
+    click.echo(msgspec.json.encode(value).decode().replace("\x7f", "\\u007f"))
+    sys.stdout.flush()
 
 
 def style(settings: Settings) -> Style:

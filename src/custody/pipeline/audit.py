@@ -16,7 +16,7 @@ from custody import __version__
 from custody.errors import SourceError
 from custody.model.records import Acquisition, Batch
 from custody.model.report import Report, Run
-from custody.pipeline import contracts, inputs, intake, refresh
+from custody.pipeline import contracts, inputs, intake, mappings, refresh
 from custody.pipeline.intake import FileRead, Result, Task, Unread
 from custody.pipeline.workers import Pool
 from custody.readers.limits import Limits
@@ -57,7 +57,7 @@ class Surveyed(msgspec.Struct, frozen=True):
     problems: tuple[str, ...]
 
 
-class _Counts:
+class Counts:
     """What this run did."""
 
     def __init__(self) -> None:
@@ -69,6 +69,7 @@ class _Counts:
         self.finished: list[tuple[Path, Known]] = []
 
     def run(self, recovered: Sequence[str], derived: str) -> Run:
+        """What the report says of this run."""
         problems, notes = inputs.said(self.read)
         return Run(
             files=self.files,
@@ -84,28 +85,35 @@ class _Counts:
         )
 
 
+Workers = Pool[Survey | Task, Surveyed | Result]
+"""What hashes files and reads them."""
+
+
 def audit(settings: Settings, paths: Sequence[Path], observer: Observer, written: Sequence[Path] = ()) -> Report:
     """Audit ``paths`` into the store of ``settings``; gives the report about the whole committed store.
 
     ``written`` are files that are written afterwards: they are not read, wherever they lie.
     """
     contracts.given(settings)
-    counts, progress = _Counts(), Progress()
+    mappings.given(settings)
+    counts, progress = Counts(), Progress()
     files, counts.problems = inputs.found(settings, paths, written)
     counts.files = len(files)
-    pool: Pool[Survey | Task, Surveyed | Result] = Pool(_work, settings.jobs)
+    pool: Workers = Pool(work, settings.jobs)
     try:
         with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
             contract, notes = contracts.in_force(writer, settings, now())
-            counts.notes += notes
-            tasks = _acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
-            _read(writer, pool, tasks, counts, progress, observer)
+            mapped, more = mappings.in_force(writer, settings, now())
+            counts.notes += (*notes, *more)
+            tasks = acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
+            read(writer, pool, mappings.assigned(tasks, mapped), counts, progress, observer)
             pool.close()  # the chains need the memory that the workers hold
             progress.stage = "joining"
             observer(progress)
             report, derived = refresh.refresh(writer, settings, contract)
             recovered = writer.recovered
             counts.notes += inputs.stopped(settings, counts.finished, limits_of(settings))
+            counts.notes += inputs.passed_by(settings, counts.finished, mappings.newest(mapped))
     finally:
         pool.close()
     return msgspec.structs.replace(report, checkpoint=refresh.sealed(settings), run=counts.run(recovered, derived))
@@ -126,12 +134,12 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(max_record=settings.max_record, max_ratio=settings.max_ratio, max_content=settings.max_content)
 
 
-def _acquire(
+def acquire(
     writer: Writer,
-    pool: Pool[Survey | Task, Surveyed | Result],
+    pool: Workers,
     files: Sequence[Path],
     limits: Limits,
-    counts: _Counts,
+    counts: Counts,
     progress: Progress,
     observer: Observer,
 ) -> list[Task]:
@@ -155,7 +163,7 @@ def _acquire(
         observer(progress)
         waiting.append(surveyed)
     for some in _chunks(sorted(waiting, key=lambda each: str(each.path)), 2000):
-        tasks += _seal(writer, some, limits)
+        tasks += seal(writer, some, limits)
     return tasks
 
 
@@ -173,7 +181,7 @@ def _chunks(surveyed: Sequence[Surveyed], most: int) -> Iterator[list[Surveyed]]
         yield group
 
 
-def _finished(writer: Writer, path: Path, counts: _Counts) -> bool:
+def _finished(writer: Writer, path: Path, counts: Counts) -> bool:
     """Whether every record of the file is sealed already: that costs a hash."""
     try:
         with path.open("rb") as file:
@@ -188,7 +196,8 @@ def _finished(writer: Writer, path: Path, counts: _Counts) -> bool:
     return True
 
 
-def _seal(writer: Writer, group: Sequence[Surveyed], limits: Limits) -> list[Task]:
+def seal(writer: Writer, group: Sequence[Surveyed], limits: Limits) -> list[Task]:
+    """Seal the acquisitions of ``group`` that are new, and give what is left to read of all."""
     places: dict[tuple[str, str | None], tuple[int, int, bool]] = {}
     fresh: list[Acquisition] = []
     for surveyed in group:
@@ -225,14 +234,16 @@ def _tasks(
     return tasks
 
 
-def _read(
+def read(
     writer: Writer,
-    pool: Pool[Survey | Task, Surveyed | Result],
+    pool: Workers,
     tasks: Sequence[Task],
-    counts: _Counts,
+    counts: Counts,
     progress: Progress,
     observer: Observer,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> None:
+    """Read and commit the records of ``tasks``; once ``stopped`` says so, what was read is committed and no more."""
     progress.stage, progress.files, progress.done = "reading", len(tasks), 0
     waiting: list[Batch] = []
     held = 0
@@ -250,21 +261,23 @@ def _read(
         progress.records += len(result)
         progress.done += result.last
         observer(progress)
-        if held >= COMMIT:
+        if held >= COMMIT or stopped():
             _commit(writer, waiting, counts)
             waiting, held = [], 0
+            if stopped():
+                return
     if waiting:
         _commit(writer, waiting, counts)
 
 
-def _commit(writer: Writer, batches: Sequence[Batch], counts: _Counts) -> None:
+def _commit(writer: Writer, batches: Sequence[Batch], counts: Counts) -> None:
     committed = writer.commit(batches)
     counts.records += sum(len(batch) for batch in batches)
     counts.duplicates += committed.duplicates
     counts.new += sum(len(batch) for batch in batches) - committed.duplicates
 
 
-def _work(task: Survey | Task) -> Iterator[Surveyed | Result]:
+def work(task: Survey | Task) -> Iterator[Surveyed | Result]:
     """What a worker process does."""
     if isinstance(task, Task):
         yield from intake.read(task)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from custody.errors import SourceError, UsageError
@@ -12,6 +13,8 @@ from custody.pipeline.tables import answers
 from custody.readers.discover import discover
 from custody.readers.limits import Limits
 from custody.settings.catalog import Settings
+from custody.sources.mapped import source_of
+from custody.sources.mapped.mapping import Mapping
 from custody.store.history import Known
 from custody.store.layout import STORE_FILE
 
@@ -24,6 +27,9 @@ MOST = 20
 TOO_LARGE = 10_000
 """Records over the size limit that are looked at, at most, to say which known files hold one."""
 
+LOOKED_AT = 2_000
+"""Records that no source understood of which is tried, at most, whether a mapping in force would read them."""
+
 LIMITS = ("over the limit", "more than", "too large")
 """How the problem of an acquisition begins or goes on that a limit stopped."""
 
@@ -31,6 +37,14 @@ LIMITS = ("over the limit", "more than", "too large")
 def found(settings: Settings, paths: Sequence[Path], written: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """The files to read, and what cannot be. UsageError where nothing can and there is no store that knew more."""
     _check(paths)
+    files, problems = listed(settings, paths, written)
+    if not (settings.store / STORE_FILE).exists() and not any(os.access(path, os.R_OK) for path in files):
+        raise _nothing(paths, files, problems)
+    return files, problems
+
+
+def listed(settings: Settings, paths: Sequence[Path], written: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The files there are now, and what cannot be read; there may be none."""
     files: list[Path] = []
     problems: list[str] = []
     for each in discover(paths, _own(settings, written)):
@@ -38,8 +52,6 @@ def found(settings: Settings, paths: Sequence[Path], written: Sequence[Path]) ->
             problems.append(str(each))
         else:
             files.append(each)
-    if not (settings.store / STORE_FILE).exists() and not any(os.access(path, os.R_OK) for path in files):
-        raise _nothing(paths, files, problems)
     return files, problems
 
 
@@ -112,6 +124,36 @@ def stopped(settings: Settings, finished: Sequence[tuple[Path, Known]], limits: 
             for reason in reasons
         ]
     return list(dict.fromkeys(notes))
+
+
+def passed_by(settings: Settings, finished: Sequence[tuple[Path, Known]], mapped: tuple[Mapping, ...]) -> list[str]:
+    """A note for each known file with records that nobody understood then, and that a mapping would read now."""
+    paths = {known.leaf: path for path, known in finished}
+    described = [source_of(mapping) for mapping in mapped]
+    counts: Counter[tuple[Path, str]] = Counter()
+    for file, kept in _unknown(settings, paths.keys()) if described else ():
+        taker = next((each for each in described if each.recognise(kept) and each.identify(kept) is not None), None)
+        if taker is not None:
+            counts[paths[file], taker.name] += 1
+    return [
+        f"{path}: known and done; {_counted(count, 'record')} that nobody understood then would now be {name}; "
+        "audit it into a new store to have them read"
+        for (path, name), count in sorted(counts.items())
+    ]
+
+
+def _unknown(settings: Settings, leaves: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """The records of some files that no source understood, as they were kept: the file's leaf, and the bytes."""
+    if not leaves:
+        return
+    with answers(settings) as tables:
+        if not tables.report.skipped.get("unknown"):
+            return
+        sql = f"SELECT leaf FROM skipped WHERE reason = 'unknown' ORDER BY leaf LIMIT {LOOKED_AT}"
+        for (leaf,) in tables.engine.rows(sql):
+            file, kept = tables.reader.record(int(str(leaf))).file, tables.reader.kept(int(str(leaf))).kept
+            if file in leaves and kept is not None:
+                yield file, kept
 
 
 def _large(settings: Settings, leaves: set[int], limits: Limits) -> dict[int, int]:

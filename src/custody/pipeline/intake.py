@@ -22,6 +22,7 @@ from custody.readers.framing import Declared, frame
 from custody.readers.limits import Limits
 from custody.readers.pieces import open_all, start_of
 from custody.sources.columns import to_parts
+from custody.sources.mapped.mapping import Mapping
 from custody.sources.masking import mask, mask_unknown
 from custody.sources.registry import sources as known_sources
 from custody.sources.source import Source
@@ -33,18 +34,24 @@ BATCH = 8192
 UNKNOWN = "unknown"
 UNKNOWN_SCHEME = "bytes/1"
 SKIP_FORM = "skip:"
+TOGETHER = 32 * 1024 * 1024
+"""Records of so many bytes are searched for the marks of sources together."""
 BLANK = 16
 """White space around the text of a whole file, at most (bytes)."""
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One outer file to read: its acquisitions, the leaf of each, and how many records of each are sealed already."""
+    """One outer file to read: its acquisitions, the leaf of each, and how many records of each are sealed already.
+
+    ``mappings`` are in force for it.
+    """
 
     path: Path
     acquisitions: tuple[Acquisition, ...]
     leaves: tuple[int, ...]
     consumed: tuple[int, ...]
     limits: Limits
+    mappings: tuple[Mapping, ...] = ()
 
 
 class Unread(msgspec.Struct, frozen=True):
@@ -83,7 +90,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(task: Task) -> Iterator[Result]:
     """Every batch of a file, in order, and after those of each innermost file what it gave."""
-    sources = known_sources()
+    sources = known_sources(task.mappings)
     wrappings = wrappings_of(sources)
     places = {acquisition.member: position for position, acquisition in enumerate(task.acquisitions)}
     for acquisition, content in open_all(task.path, task.acquisitions, task.limits):
@@ -207,16 +214,24 @@ def readings(framed: Sequence[Framed], sources: Sequence[Source]) -> list[Readin
     """Identify by the source that recognises the bytes; what is no record, or nobody's, is read as unknown."""
     found: list[Reading | None] = [None] * len(framed)
     left = [n for n, record in enumerate(framed) if record.problem is None and record.raw is not None]
+    together = _together([framed[n].raw or b"" for n in left])
     for source in sources:
         if not left:
             break
+        if source.marks and together is not None and not any(mark in together for mark in source.marks):
+            continue
         mine = [n for n in left if source.recognise(framed[n].raw or b"")]
         raws = [framed[n].raw or b"" for n in mine]
-        for n, raw, identity in zip(mine, raws, source.identities(raws), strict=True):
+        for n, raw, identity in zip(mine, raws, source.each(raws), strict=True):
             if identity is not None:
                 found[n] = _reading(source, framed[n].form, raw, identity)
         left = [n for n in left if found[n] is None] if mine else left
     return [reading or _unknown(record, sources) for reading, record in zip(found, framed, strict=True)]
+
+
+def _together(raws: Sequence[bytes]) -> bytes | None:
+    """All records in one, for marks to be searched in; None where that would take much memory."""
+    return b"\n".join(raws) if sum(map(len, raws)) <= TOGETHER else None
 
 
 def _reading(source: Source, form: str, raw: bytes, identity: Identity) -> Reading:

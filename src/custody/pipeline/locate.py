@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,15 +10,18 @@ import msgspec
 from custody.errors import SourceError
 from custody.model.records import Acquisition, Framed
 from custody.model.report import LeafRef
-from custody.pipeline import intake
+from custody.pipeline import intake, mappings
 from custody.pipeline.audit import limits_of
+from custody.pipeline.mappings import Sealed
 from custody.pipeline.show import LOG
 from custody.readers.content import open_contents
 from custody.readers.framing import frame
 from custody.readers.limits import Limits
 from custody.readers.survey import survey
 from custody.settings.catalog import Settings
+from custody.sources.mapped.mapping import Mapping
 from custody.sources.registry import sources
+from custody.sources.source import Source
 from custody.store.reader import Reader
 from custody.store.values import same_value
 
@@ -42,24 +45,47 @@ def locate(settings: Settings, path: Path) -> tuple[tuple[Located, ...], tuple[s
     problems = [str(each) for each in found if isinstance(each, SourceError)]
     whole = [each for each in found if isinstance(each, Acquisition)]
     with Reader.open(settings.store) as reader:
-        located = tuple(_records(reader, path, whole, limits, problems))
+        located = tuple(_records(reader, path, whole, limits, problems, mappings.held(settings)))
     return located, tuple(problems)
 
 
+def _ways(found: Sequence[Sealed], held: tuple[Mapping, ...], leaf: int | None) -> list[tuple[Source, ...]]:
+    """The sources that are tried in turn for a record of a file acquired at ``leaf``, None where it is not known.
+
+    First those with the mappings in force then, or now; then with each other mapping alone; then without any.
+    """
+    first = held if leaf is None else mappings.newest(found, leaf)
+    others = [one for one in (*held, *mappings.every(found)[::-1]) if one not in first]
+    return [sources(first), *(sources((one,)) for one in dict.fromkeys(others)), sources()]
+
+
 def _records(
-    reader: Reader, path: Path, whole: list[Acquisition], limits: Limits, problems: list[str]
+    reader: Reader,
+    path: Path,
+    whole: list[Acquisition],
+    limits: Limits,
+    problems: list[str],
+    held: tuple[Mapping, ...],
 ) -> Iterator[Located]:
-    known = sources()
+    found = mappings.sealed(reader)
+    leaves = {(known.received, known.member): known.leaf for known in reader.acquisitions()} if found else {}
     for acquisition, content in open_contents(path, whole, limits):
         if isinstance(content, SourceError):
             problems.append(str(content))
             continue
-        for framed in frame(content, intake.wrappings_of(known), limits):
-            yield _located(reader, acquisition, framed)
+        ways = _ways(found, held, leaves.get((acquisition.received, acquisition.member)))
+        for framed in frame(content, intake.wrappings_of(ways[0]), limits):
+            yield _first(_located(reader, acquisition, framed, way) for way in ways)
 
 
-def _located(reader: Reader, acquisition: Acquisition, framed: Framed) -> Located:
-    (reading,) = intake.readings([framed], sources())
+def _first(tried: Iterator[Located]) -> Located:
+    """The first that is sealed, else the first."""
+    first = next(tried)
+    return first if first.leaf is not None else next((one for one in tried if one.leaf is not None), first)
+
+
+def _located(reader: Reader, acquisition: Acquisition, framed: Framed, known: Sequence[Source]) -> Located:
+    (reading,) = intake.readings([framed], known)
     leaf, own = None, False
     for candidate in reader.find(reading.source, reading.id):
         kept = reader.kept(candidate).kept

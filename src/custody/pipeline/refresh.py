@@ -16,7 +16,7 @@ from custody.errors import NotFound
 from custody.model.contracts import Contract
 from custody.model.report import CheckpointRef, Report
 from custody.model.times import microseconds
-from custody.pipeline import derive
+from custody.pipeline import derive, mappings
 from custody.pipeline.reread import reread
 from custody.pipeline.tables import CONTRACT, checkpoint, current_report
 from custody.rules.registry import load
@@ -33,7 +33,7 @@ def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Rep
     """Bring the derived tables up to date; gives the report object and what was done (``unchanged``, ``built``)."""
     with Reader.open(settings.store) as reader:
         current = _current(reader, settings.store)
-        if current is not None and _meta(reader) == _wanted(_through(reader), contract):
+        if current is not None and _meta(reader) == _wanted(reader, contract):
             return current, "unchanged"
         folder = writer.fresh_derived()
         try:
@@ -68,7 +68,7 @@ def _build(
         committed = committed_of(reader, *files)
         report = derive.derive(engine, committed, contract)
         names = derive.write(engine, folder, committed.files, report)
-        wanted = _wanted(_through(reader), contract)
+        wanted = _wanted(reader, contract)
     _certify(writer, report)
     (folder / CONTRACT).write_bytes(msgspec.json.encode(contract))
     remove_spill(folder)
@@ -121,6 +121,7 @@ def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -
         sealed=counts.leaves,
         duplicates=counts.duplicates,
         acquisitions=len(acquired),
+        mapped=mappings.every(mappings.sealed(reader)),
     )
 
 
@@ -142,8 +143,13 @@ def _through(reader: Reader) -> int:
     return segments[-1].end if segments else 0
 
 
-def _wanted(through: int, contract: Contract) -> dict[str, str | int | bool | None]:
-    return {"through": through, "contract": contract.digest, "version": __version__, "shape": shape(load())}
+def _wanted(reader: Reader, contract: Contract) -> dict[str, str | int | bool | None]:
+    """What the tables are a function of. Mappings are named where there are any: facts of their sources are theirs."""
+    wanted: dict[str, str | int | bool | None] = {"through": _through(reader), "contract": contract.digest}
+    mapped = mappings.every(mappings.sealed(reader))
+    if mapped:
+        wanted["mappings"] = sha256(" ".join(sorted(one.digest for one in mapped)).encode()).hexdigest()
+    return {**wanted, "version": __version__, "shape": shape(load())}
 
 
 def _meta(reader: Reader) -> dict[str, str | int | bool | None]:

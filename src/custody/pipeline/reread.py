@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from custody.ledger.entry import RecordEntry
 from custody.model.events import Event, Skip
+from custody.pipeline import mappings
 from custody.pipeline.intake import meaning_of
 from custody.sources.columns import to_parts
-from custody.sources.registry import sources
+from custody.sources.source import Source
 from custody.store.history import Closed
 from custody.store.layout import range_name
 from custody.store.parts import encode_events, encode_skips
@@ -16,24 +18,27 @@ from custody.store.reader import Reader
 
 CHUNK = 8192
 
+SourceOf = Callable[[RecordEntry], Source | None]
+
 
 def reread(reader: Reader, folder: Path, done: Callable[[Closed], None]) -> list[str]:
     """Write the events and skips files of every commit into ``folder``; gives their names. ``done`` follows."""
     names: list[str] = []
+    source_of = mappings.source_of_entry(mappings.sealed(reader))
     for closed in reader.segments():
-        names += _segment(reader, closed, folder)
+        names += _segment(reader, closed, folder, source_of)
         done(closed)
     return names
 
 
-def _segment(reader: Reader, closed: Closed, folder: Path) -> list[str]:
+def _segment(reader: Reader, closed: Closed, folder: Path, source_of: SourceOf) -> list[str]:
     """Write the events and skips files of one commit into ``folder``; gives their names."""
     import numpy as np
 
     names: list[str] = []
     pieces = []
     skips: list[tuple[int, str, str, str]] = []
-    for chunk in _meanings(reader, closed):
+    for chunk in _meanings(reader, closed, source_of):
         leaves = np.array([leaf for leaf, *_ in chunk], np.int64)
         rows = []
         for row, (leaf, source, identity, form, meaning) in enumerate(chunk):
@@ -56,11 +61,10 @@ def _segment(reader: Reader, closed: Closed, folder: Path) -> list[str]:
 Meaning = tuple[int, str, str, str, tuple[Event, ...] | Skip]
 
 
-def _meanings(reader: Reader, closed: Closed) -> Iterator[list[Meaning]]:
-    known = {source.name: source for source in sources()}
+def _meanings(reader: Reader, closed: Closed, source_of: SourceOf) -> Iterator[list[Meaning]]:
     chunk: list[Meaning] = []
     for entry, kept in reader.records(closed):
-        meaning = meaning_of(known.get(entry.source), kept.form, kept.kept)
+        meaning = meaning_of(source_of(entry), kept.form, kept.kept)
         chunk.append((kept.leaf, entry.source, entry.id, kept.form, meaning))
         if len(chunk) == CHUNK:
             yield chunk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 
 import msgspec
 
@@ -10,9 +11,10 @@ from custody.errors import NotFound
 from custody.ledger.entry import AcquisitionEntry, RecordEntry
 from custody.model.events import Event, Skip
 from custody.model.report import LeafRef
+from custody.pipeline import mappings
 from custody.pipeline.intake import meaning_of
 from custody.settings.catalog import Settings
-from custody.sources.registry import sources
+from custody.sources.source import Source
 from custody.store.reader import Reader
 
 LOG = "operations"
@@ -46,7 +48,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def show(settings: Settings, query: str) -> tuple[Shown, ...]:
     """Every sealed value of a record identity, or the record at a leaf (``operations:1204`` or ``1204``)."""
     with Reader.open(settings.store) as reader:
-        return tuple(_shown(reader, leaf) for leaf in leaves_of(reader, query))
+        source_of = mappings.source_of_entry(mappings.sealed(reader))
+        return tuple(_shown(reader, leaf, source_of) for leaf in leaves_of(reader, query))
 
 
 def leaves_of(reader: Reader, query: str) -> list[int]:
@@ -54,7 +57,7 @@ def leaves_of(reader: Reader, query: str) -> list[int]:
     number = query.removeprefix(f"{LOG}:")
     if number.isascii() and number.isdigit() and int(number) < reader.size:
         return [int(number)]
-    names = (*(source.name for source in sources()), "unknown")
+    names = (*mappings.names(mappings.sealed(reader)), "unknown")
     leaves = sorted(leaf for name in names for leaf in reader.find(name, query))
     if not leaves:
         raise NotFound(
@@ -65,15 +68,14 @@ def leaves_of(reader: Reader, query: str) -> list[int]:
     return leaves
 
 
-def _shown(reader: Reader, leaf: int) -> Shown:
+def _shown(reader: Reader, leaf: int, source_of: Callable[[RecordEntry], Source | None]) -> Shown:
     entry = reader.entry(leaf)
     if not isinstance(entry, RecordEntry):
         raise NotFound("the leaf is not a record's", where=f"{LOG}:{leaf}", found=type(entry).__name__)
     kept = reader.kept(leaf)
     acquisition = reader.entry(entry.file)
     assert isinstance(acquisition, AcquisitionEntry)
-    source = next((each for each in sources() if each.name == entry.source), None)
-    meaning = meaning_of(source, kept.form, kept.kept)
+    meaning = meaning_of(source_of(entry), kept.form, kept.kept)
     return Shown(
         source=entry.source,
         scheme=entry.scheme,

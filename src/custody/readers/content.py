@@ -19,18 +19,21 @@ class Content:
     """The bytes of one innermost file. ``whole`` holds them where they are small enough, else ``blocks`` streams them.
 
     ``blocks`` may be called again; on a file that changed meanwhile it raises SourceError before giving any byte of
-    the block that differs.
+    the block that differs. ``lead`` are the first bytes of the file where these are a later piece of it.
     """
 
-    def __init__(self, whole: bytes | None, size: int, stream: Callable[[], Iterator[bytes]]) -> None:
+    def __init__(
+        self, whole: bytes | None, size: int, stream: Callable[[], Iterator[bytes]], lead: bytes = b""
+    ) -> None:
         self.whole = whole
         self.size = size
+        self.lead = lead
         self._stream = stream
 
     @classmethod
-    def of(cls, data: bytes) -> "Content":
+    def of(cls, data: bytes, lead: bytes = b"") -> "Content":
         """Bytes at hand."""
-        return cls(data, len(data), lambda: iter(data[at : at + BLOCK] for at in range(0, len(data), BLOCK)))
+        return cls(data, len(data), lambda: iter(data[at : at + BLOCK] for at in range(0, len(data), BLOCK)), lead)
 
     def blocks(self) -> Iterator[bytes]:
         """All bytes, in order, in blocks."""
@@ -43,7 +46,7 @@ def open_content(path: Path, acquisition: Acquisition, limits: Limits = DEFAULT)
         if isinstance(content, SourceError):
             raise content
         return content
-    raise _changed(shown(str(path)), acquisition)
+    raise changed(shown(str(path)), acquisition)
 
 
 def open_contents(
@@ -64,7 +67,7 @@ def open_contents(
     except SourceError as error:
         yield from ((acquisition, error) for acquisition in wanted.values())
         return
-    yield from ((acquisition, _changed(shown(str(path)), acquisition)) for acquisition in wanted.values())
+    yield from ((acquisition, changed(shown(str(path)), acquisition)) for acquisition in wanted.values())
 
 
 def _wanted(outer: Outer, wanted: dict[str | None, Acquisition], limits: Limits) -> Iterator[Entry]:
@@ -85,7 +88,7 @@ def _content(
     data = entry.stream.read(wanted) if entry.stream.known is None else entry.stream.known[:wanted]
     sound = trusted or hashlib.sha256(data).hexdigest() == acquisition.content
     return (
-        Content.of(data) if sound and len(data) == acquisition.content_size else _changed(acquisition.path, acquisition)
+        Content.of(data) if sound and len(data) == acquisition.content_size else changed(acquisition.path, acquisition)
     )
 
 
@@ -93,9 +96,9 @@ def _large(path: Path, stream: Stream, acquisition: Acquisition, limits: Limits)
     whole, marks = hashlib.sha256(), []
     for block in _blocks(stream, acquisition.content_size):
         whole.update(block)
-        marks.append(_mark(block))
+        marks.append(mark_of(block))
     if whole.hexdigest() != acquisition.content or (acquisition.problem is None and stream.peek(1)):
-        return _changed(acquisition.path, acquisition)
+        return changed(acquisition.path, acquisition)
     return Content(None, acquisition.content_size, lambda: _again(path, acquisition, limits, marks))
 
 
@@ -105,11 +108,11 @@ def _again(path: Path, acquisition: Acquisition, limits: Limits, marks: list[byt
             blocks = _blocks(entry.stream, acquisition.content_size)
             for mark in marks:
                 block = next(blocks, b"")
-                if _mark(block) != mark:
-                    raise _changed(acquisition.path, acquisition)
+                if mark_of(block) != mark:
+                    raise changed(acquisition.path, acquisition)
                 yield block
             return
-    raise _changed(acquisition.path, acquisition)
+    raise changed(acquisition.path, acquisition)
 
 
 def _blocks(stream: Stream, size: int) -> Iterator[bytes]:
@@ -118,11 +121,13 @@ def _blocks(stream: Stream, size: int) -> Iterator[bytes]:
         yield block
 
 
-def _mark(block: bytes) -> bytes:
+def mark_of(block: bytes) -> bytes:
+    """What a block is recognised by when it is read again."""
     return hashlib.blake2b(block, digest_size=32).digest()
 
 
-def _changed(where: str, acquisition: Acquisition) -> SourceError:
+def changed(where: str, acquisition: Acquisition) -> SourceError:
+    """The error for bytes that are not those that were surveyed."""
     member = "" if acquisition.member is None else f": {acquisition.member}"
     return SourceError(
         "the file changed after it was hashed; nothing of it was taken",

@@ -42,17 +42,18 @@ def frame(content: Content, declared: Sequence[Declared], limits: Limits = DEFAU
     """
     known, texts = _sorted(tuple(declared))
     framer = Framer(known, limits)
-    if content.whole is not None and (split := _split(content.whole, known)) is not None:
+    if content.whole is not None and not content.lead and (split := _split(content.whole, known)) is not None:
         place, parts = split
         for at, end in parts:
             yield framer.element(at, content.whole[at:end], place)
         return
     window = Window(content.blocks(), limits.max_record)
-    framing = framing_of(window.peek(HEAD), texts)
-    if framing is not None:
-        yield from Texts(window, framer, limits, framing).frames()
-    else:
-        yield from Walk(window, framer, limits).frames()
+    framing = framing_of(content.lead or window.peek(HEAD), texts)
+    if framing is None:
+        yield from Walk(window, framer, limits).frames(content.lead)
+        return
+    begun = msgspec.structs.replace(framing, begins=0) if content.lead else framing
+    yield from Texts(window, framer, limits, begun).frames()
 
 
 @lru_cache(maxsize=8)

@@ -132,6 +132,18 @@ class Texts:
             yield msgspec.structs.replace(each, at=start + each.at)
 
 
+def rows_end(window: Window, most: int) -> int:
+    """Behind the last row that a line end ends, or behind the first that ends after ``most`` bytes."""
+    at = 0
+    while at <= most and window.byte(at) != -1:
+        window.begin(at)
+        end, whole = _row_end(window, at)
+        if not whole or window.byte(end) == -1:
+            break
+        at = end + 1
+    return at
+
+
 def _row_end(window: Window, at: int) -> tuple[int, bool]:
     """The line end behind the row that starts at ``at`` (or the end), and whether no quoted field is left open."""
     if (end := window.match(_ROW, at)) is not None:

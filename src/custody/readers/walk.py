@@ -54,10 +54,10 @@ class Walk:
         self._tried = 0
         self._attempts = 4 * limits.max_record
 
-    def frames(self) -> Iterator[Framed]:
-        """Every record of the file, ascending."""
+    def frames(self, lead: bytes = b"") -> Iterator[Framed]:
+        """Every record of the file, ascending; ``lead`` is what its file begins with where this is a piece of it."""
         head = self._window.peek(_SNIFFED)
-        if not _LIKE_JSON.search(head):
+        if not (lead and _LIKE_JSON.search(lead)) and not _LIKE_JSON.search(head):
             yield from self._blob()
             return
         at = 0

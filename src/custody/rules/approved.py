@@ -25,15 +25,22 @@ from custody.rules.settling import Settles
 
 FACTS = """
     WITH facts AS (
-        SELECT a.key, a.approver, a.requester, a.effect, a.time, a.leaf, a.via,
+        SELECT a.key, a.approver, a.requester, a.effect, a.time, a.until, a.leaf, a.via, a.target, a.related,
                a.grade = 'exact' AND a.asserter = 'issuer' AS strong,
-               coalesce(u.first_use, i.issued_at) AS needed
+               coalesce(u.first_use, i.issued_at) AS needed,
+               nullif(regexp_extract(a.related, '^github_environment:.*/([^/]+)$', 1), '') AS approved_for,
+               nullif(regexp_extract(i.workload, ':environment:([^:]+)', 1), '') AS used_for
         FROM approvals a
         LEFT JOIN uses u ON u.key = a.key
         LEFT JOIN issues i ON i.key = a.key
     ), told AS (
         SELECT f.*,
-               f.effect = 'approval.grant' AS granted,
+               f.effect = 'approval.grant'
+               AND (f.until IS NULL OR f.needed IS NULL OR f.until >= f.needed)
+               AND (f.approved_for IS NULL OR f.used_for IS NULL OR f.approved_for = f.used_for)
+               AND NOT EXISTS (SELECT 1 FROM approvals w
+                               WHERE w.key = f.key AND w.target = f.target AND w.effect = 'approval.withdraw'
+                                 AND w.time >= f.time AND (f.needed IS NULL OR w.time <= f.needed)) AS granted,
                f.effect = 'approval.grant' AND f.needed IS NOT NULL AND f.time > f.needed AS late,
                f.effect = 'approval.grant' AND f.requester IS NOT NULL AND f.approver = f.requester AS own
         FROM facts f
@@ -108,7 +115,7 @@ def _wrong(row: Row, asked: Approval, leaves: tuple[int, ...]) -> Verdict:
         what, title = f"{row.good} of {asked.count} approvals", "too few approvals"
     if row.all_strong:
         return violated(what, Basis.OBSERVED, *leaves)
-    return indicated(f"{what} (through {row.via})", Severity.HIGH, *leaves, settles=Settles.RUN_BINDING, title=title)
+    return indicated(f"{what} (through {row.via})", Severity.MEDIUM, *leaves, settles=Settles.RUN_BINDING, title=title)
 
 
 def _nothing(asked: Approval, row: Row) -> Verdict:

@@ -7,7 +7,7 @@ from custody.model.verdicts import Basis, Severity, Verdict, indicated, violated
 from custody.rules.rule import Rule
 
 FACTS = """
-    SELECT subject, who, CAST(NULL AS VARCHAR) AS key, problem, leaf, total FROM holes
+    SELECT subject, who, CAST(NULL AS VARCHAR) AS key, problem, leaf, total, grave FROM holes
 """
 
 
@@ -20,13 +20,17 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     problem: str
     leaf: int | None
     total: int
+    grave: bool
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Every hole is a finding. A silence is held against what was declared, and no record shows it: indicated."""
     if row.leaf is None:
         return indicated(row.problem, Severity.MEDIUM)
-    return violated(row.problem, Basis.OBSERVED, row.leaf, count=row.total)
+    found = violated(row.problem, Basis.OBSERVED, row.leaf, count=row.total)
+    if not row.grave:
+        return found
+    return msgspec.structs.replace(found, severity=Severity.HIGH, title="log was changed")
 
 
 RULE = Rule(

@@ -155,6 +155,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"digestStartTime"', b'"ValidityStartTime"'),
     time_resolution=SECOND,
     delivery_delay=2 * 3600 * SECOND,
     proves="which log files CloudTrail delivered in which hour, and that none was changed or left out since",

@@ -57,7 +57,7 @@ _ANSWER = msgspec.json.Decoder(Answer)
 def recognise(raw: bytes) -> bool:
     """Whether ``raw`` looks like a row of a report, or like the API's answer, by its bytes alone."""
     if raw[:1] == b"{":
-        return all(mark in raw for mark in _MARKS)
+        return _MARKS[0] in raw and all(mark in raw for mark in _MARKS)
     return raw.count(b",") >= _CELLS - 1 and _ROW.match(raw) is not None
 
 
@@ -172,6 +172,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"ReportFormat"', b":iam::"),
     texts=(TextFraming(form=FORM, head=r"user,arn,user_creation_time,", csv=True, header=True),),
     time_resolution=1_000_000,
     delivery_delay=4 * 60 * 60 * 1_000_000,

@@ -15,7 +15,7 @@ from custody.errors import SourceError
 from custody.model.events import Event, Outcome, Part, Skip, Stage
 from custody.model.keys import aws_arn
 from custody.model.records import Identity, Wrapping
-from custody.sources import moments, pasted_secrets
+from custody.sources import moments, pasted_secrets, secret_names
 from custody.sources.aws_cloudtrail.principals import principal_key
 from custody.sources.secret_names import is_secret_name
 from custody.sources.source import Source
@@ -250,6 +250,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"Arn"',),
+    glance=secret_names.SUSPECTS.look,
     time_resolution=1_000_000,
     delivery_delay=60 * 60 * 1_000_000,
     proves=(

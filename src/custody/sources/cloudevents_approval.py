@@ -12,7 +12,7 @@ from custody.errors import SourceError
 from custody.model import keys
 from custody.model.events import Asserter, Event, Outcome, Part, Skip, Stage
 from custody.model.records import Identity, SecretSpan
-from custody.sources import moments, pasted_secrets
+from custody.sources import moments, pasted_secrets, secret_names
 from custody.sources.escapes import plain
 from custody.sources.secret_spans import Found
 from custody.sources.source import Source
@@ -205,6 +205,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"specversion"',),
+    glance=secret_names.SUSPECTS.look,
     time_resolution=1_000_000,
     delivery_delay=15 * 60 * 1_000_000,
     proves=(

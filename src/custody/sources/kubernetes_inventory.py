@@ -270,6 +270,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b"apiVersion",),
     time_resolution=_SECOND,
     delivery_delay=60 * _SECOND,
     standing="documentation",

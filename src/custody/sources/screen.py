@@ -5,6 +5,34 @@ RE2 runs a whole alternation in one pass at about 1.5 ns a byte, which is what t
 
 from collections.abc import Sequence
 
+_LONGEST = 8192
+"""Longer records are not remembered: a screen holds on to what passed it."""
+
+
+class Screen:
+    """What many records are sieved by in one pass, so that those without any secret are not searched one by one.
+
+    It remembers which records of the latest batch hold no match. A batch of less than ``least`` bytes is let be: to
+    compile the pattern takes longer than to search so few.
+    """
+
+    def __init__(self, pattern: str, least: int) -> None:
+        self._pattern = pattern
+        self._least = least
+        self._passed: frozenset[bytes] = frozenset()
+
+    def look(self, raws: Sequence[bytes]) -> None:
+        """Sieve a batch; what was remembered of the one before is forgotten."""
+        self._passed = frozenset()
+        if sum(map(len, raws)) >= self._least:
+            short = [raw for raw in raws if len(raw) <= _LONGEST]
+            stopped = matches(short, self._pattern)
+            self._passed = frozenset(raw for raw, stop in zip(short, stopped, strict=True) if not stop)
+
+    def passed(self, raw: bytes) -> bool:
+        """Whether exactly these bytes are known to hold no match."""
+        return raw in self._passed
+
 
 def matches(raws: Sequence[bytes], pattern: str) -> list[bool]:
     """Whether ``pattern`` (RE2 syntax, bytes, no look-around) occurs in each of ``raws``."""

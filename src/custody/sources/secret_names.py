@@ -7,6 +7,8 @@ hostile input costs time in proportion to its length.
 
 import re
 
+from custody.sources.screen import Screen
+
 HIDDEN = b"HIDDEN_DUE_TO_SECURITY_REASONS"
 """What CloudTrail itself writes in place of a secret; it stays."""
 
@@ -74,6 +76,19 @@ EXACT_STARTS = tuple(
 
 BROAD = re.compile(rf'({_TELLING})[^"\\]{{0,64}}(\\*)"'.encode())
 """The end of a string, in lower case, that holds a telling word."""
+
+WORDS = (
+    r"\\u|(?i:token|secret|passw|passphrase|passcode|pwd|private|material|shared|api[_-]?key|authorization|cookie"
+    r"|assertion|signature|device[_-]?code)|IQoJb3JpZ2lu|GZXIvYXdz"
+)
+"""What occurs wherever SCREEN matches: it stops more, and is ready five times as soon (RE2 takes long to compile)."""
+
+_PASTED = (
+    r"(?i:eyj[a-z0-9_-]+\.|gh[opsru]_|github_pat_|glpat-|xox[abeoprs]-|hv[sbr]\.|bearer |basic |identified by"
+    r"|://[^/\s:@\"\\]+:[^/\s@\"\\]+@|key *[=:] *[^\s\"\\,;&<>])"
+)
+SUSPECTS = Screen(f"{WORDS}|{_PASTED}", least=8 * 1024)
+"""Stops every record in which ``secret_spans``, ``pasted_secrets`` or GitHub's ``token_shapes`` find something."""
 
 TELLING = re.compile(rf"(?i:{_TELLING})|{_SHAPES}".encode())
 """Anything that makes bytes suspicious that are no JSON."""

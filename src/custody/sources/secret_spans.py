@@ -10,7 +10,9 @@ around it is masked; where there is none, the record is ``unsure`` and its paylo
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from custody.model.records import SecretSpan
@@ -30,6 +32,7 @@ _SHAPES = (
     (b"PRIVATE KEY-----", False, "key", re.compile(rb"PRIVATE KEY-----((?:[A-Za-z0-9+/=:, \t\r\n-]|\\+[nrt/])+)")),
     (b"x-amz-s", True, "signature", re.compile(rb"(?i:x-amz-s(?:ecurity-token|ignature)(?:=|%3d))([^&\"\\\s]+)")),
 )
+_ESCAPED = (b"\\u", False)
 _PAIR_REACH = 4096
 _QUOTE, _BACKSLASH = b'"\\'
 
@@ -41,6 +44,9 @@ class Found(NamedTuple):
 
     spans: tuple[SecretSpan, ...]
     unsure: bool
+
+
+NOTHING = Found((), unsure=False)
 
 
 class Value(NamedTuple):
@@ -64,6 +70,8 @@ def find(raw: bytes, *, broad: bool = False) -> Found:
     A record that is itself a JSON string (JSON in a string) is looked at from level 1 on. ``broad`` takes every key
     that merely holds a telling word, for records whose meaning is not known.
     """
+    if not broad and names.SUSPECTS.passed(raw):
+        return NOTHING
     document = plain(raw)
     text = document.text
     base = 1 if text[:1] == b'"' else 0
@@ -71,6 +79,20 @@ def find(raw: bytes, *, broad: bool = False) -> Found:
     spots = [*_named(text, low, base, names.BROAD if broad else names.EXACT), *_shaped(text, low)]
     placed = [Spot(document.original(a), document.original(b), kind) for a, b, kind in spots if b >= 0]
     return Found(tuple(_apart(sorted(placed))), unsure=len(placed) < len(spots))
+
+
+def suspects(raws: Sequence[bytes]) -> list[bool]:
+    """Which of a few records ``find`` must look at, by plain searches over all of them together."""
+    together = b"\n".join(raws)
+    low = together.lower()
+    if any(needle in (low if any_case else together) for needle, any_case, *_ in (*_SHAPES, _ESCAPED)):
+        return [True] * len(raws)
+    ends = list(accumulate([len(raw) + 1 for raw in raws]))
+    suspect = [False] * len(raws)
+    for found in _exact(low):
+        if not names.is_harmless(low, found):
+            suspect[bisect_right(ends, found.start())] = True
+    return suspect
 
 
 def _apart(spots: Iterable[Spot]) -> Iterator[SecretSpan]:

@@ -1,6 +1,6 @@
 """What a source is: one kind of log, how to recognise it, identify its records and read them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +16,12 @@ class Source:
 
     ``recognise(raw)`` is a cheap test on the bytes. ``identify(raw)`` gives the frozen identity and the places of
     secrets, None where this source does not know the record; it raises nothing and runs before sealing.
-    ``identify_all`` is the same for many records at once, where that is quicker. ``read(kept, form)`` runs on the kept
-    copy, may improve between versions, and raises nothing.
+    ``identify_all`` is the same for many records at once, where that is quicker; ``glance`` looks over many records so
+    that the next calls for each of them are quicker, and changes nothing in what they give. ``read(kept, form)`` runs
+    on the kept copy, may improve between versions, and raises nothing.
+
+    Every record that ``recognise`` takes holds one of the ``marks``; a source that cannot say so has none. They are
+    searched in many records at once.
 
     ``time_resolution`` and ``delivery_delay`` are microseconds: ties within the first are ordered by stage, and within
     the second after now a missing record proves nothing. ``proves`` says what the log can prove, ``enable`` how to
@@ -40,9 +44,15 @@ class Source:
     standing: Standing = "documentation"
     retention: int | None = None
     identify_all: Callable[[Sequence[bytes]], list[Identity | None]] | None = None
+    glance: Callable[[Sequence[bytes]], None] | None = None
+    marks: tuple[bytes, ...] = ()
 
     def identities(self, raws: Sequence[bytes]) -> list[Identity | None]:
         """``identify`` of each record, in order, by the quickest way that the source has."""
-        if self.identify_all is not None:
-            return self.identify_all(raws)
-        return [self.identify(raw) for raw in raws]
+        return list(self.each(raws))
+
+    def each(self, raws: Sequence[bytes]) -> Iterable[Identity | None]:
+        """The same, each identified when it is asked for: one that is read at once is not searched twice."""
+        if self.glance is not None:
+            self.glance(raws)
+        return map(self.identify, raws) if self.identify_all is None else self.identify_all(raws)

@@ -12,7 +12,7 @@ from custody.errors import SourceError
 from custody.model import keys
 from custody.model.events import Asserter, Event, Outcome, Part, Skip, Stage
 from custody.model.records import Identity
-from custody.sources import moments, pasted_secrets
+from custody.sources import moments, pasted_secrets, secret_names
 from custody.sources.source import Source
 
 SCHEME = "set-iss-jti/1"
@@ -165,6 +165,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b"event-type/",),
+    glance=secret_names.SUSPECTS.look,
     time_resolution=1_000_000,
     delivery_delay=15 * 60 * 1_000_000,
     proves=(

@@ -2,8 +2,8 @@
 
 One JSON object a line: ``{"device":"file/","input":"v-kube-app-…","hash":"hmac-sha256:…"}``, with an optional ``kind``
 (``username``, the default, ``accessor``, ``access_key``, ``lease_id``) and an optional ``time`` (RFC 3339) at which the
-line was made. It is the operator's word that the server gave this hash for this input: declared. Who has the device can
-ask again, and who forged a line would have to find an input for the hash of a record that is there already.
+line was made. The server computes the hash and the operator writes the line: custody takes it like a line of a log that
+was handed over, neither better nor worse. Who has the device can ask it again.
 """
 
 import re
@@ -134,6 +134,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"device"',),
     time_resolution=_SECOND,
     delivery_delay=_SECOND,
     standing="laboratory",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -15,6 +16,20 @@ from custody.settings.catalog import Settings
 SHOWN = 20
 """Problems and notes that are written out, at most."""
 
+
+def _within(low: float, high: float) -> Callable[[click.Context, click.Parameter, float], float]:
+    """A check that a number lies between two; ``nan`` does not, though a range of click takes it."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: float) -> float:
+        if not low <= value <= high:
+            raise click.BadParameter(f"{value} is not in the range {low:g} to {high:g}", ctx, param)
+        return value
+
+    return check
+
+
+SECONDS = _within(0.05, 3600)
+TIMES = _within(0, 1000)
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
@@ -22,17 +37,51 @@ SEVERITIES = ("low", "medium", "high", "critical")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False))
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write the report as one HTML file.")
 @click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 5 on a finding this severe or more.")
+@click.option("--follow", is_flag=True, help="Keep going as files grow and appear, until SIGINT or SIGTERM.")
+@click.option(
+    "--interval",
+    type=float,
+    callback=SECONDS,
+    default=1.0,
+    metavar="S",
+    help="Follow: seconds between looks.  [default: 1]",
+)
+@click.option(
+    "--quiet",
+    type=float,
+    callback=SECONDS,
+    default=2.0,
+    metavar="S",
+    help="Follow: rest before a file is read whole.  [default: 2]",
+)
+@click.option(
+    "--pace",
+    type=float,
+    callback=TIMES,
+    default=4.0,
+    metavar="N",
+    help="Follow: judge N times its own length apart.  [default: 4]",
+)
 @options.settings
 @options.as_json
 def COMMAND(  # noqa: N802  # the name under which the command is looked up
-    paths: tuple[str, ...], html: Path | None, fail_on: str | None, settings: Settings, as_json: bool
+    paths: tuple[str, ...],
+    html: Path | None,
+    fail_on: str | None,
+    follow: bool,
+    interval: float,
+    quiet: float,
+    pace: float,
+    settings: Settings,
+    as_json: bool,
 ) -> int:
     """Read logs, seal them, join them into chains, judge every chain, and show it.
 
     PATH is a file or folder: CloudTrail as delivered (.json.gz), arrays, NDJSON, lookup-events output, EventBridge
-    envelopes; .gz, .zip and .tar.gz of them. Run it again: nothing is counted twice.
+    envelopes; .gz, .zip and .tar.gz of them. Run it again: nothing is counted twice. With --follow it goes on as files
+    grow, appear and are rotated, says each step on stderr, and shows the same page at its end.
     """
-    from custody.cli.output import emit, style
+    from custody.cli.output import emit, emit_line, style
     from custody.cli.progress import watching
     from custody.pipeline.audit import audit
     from custody.pipeline.output import check
@@ -43,13 +92,23 @@ def COMMAND(  # noqa: N802  # the name under which the command is looked up
     written = () if html is None else (html,)
     for path in written:
         check(path)
-    with watching() as observer:
-        report = audit(settings, [Path(path) for path in paths], observer, written)
+    given = [Path(path) for path in paths]
+    if follow:
+        from custody.cli.following import followed
+        from custody.pipeline.growing import Timing
+
+        timing = Timing(interval=interval, quiet=quiet, pace=pace)
+        report = followed(settings, given, written, timing, as_json=as_json)
+    else:
+        with watching() as observer:
+            report = audit(settings, given, observer, written)
     if html is not None:
         from custody.pipeline.report import write
 
         write(settings, "html", html)
-    if as_json:
+    if as_json and follow:
+        emit_line({"report": cited(report)})
+    elif as_json:
         emit(cited(report))
     else:
         from custody.reports.terminal.page import page

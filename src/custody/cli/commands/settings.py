@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from custody.cli import options
-from custody.settings.catalog import Settings
+from custody.settings.catalog import Plain, Settings
 
 SIZES = {"memory": 1 << 20, "max_record": 1, "max_content": 1}
 """The settings that are sizes, and how many bytes one of each is."""
@@ -31,10 +33,12 @@ def COMMAND(settings: Settings, as_json: bool) -> None:  # noqa: N802
     click.echo(f"{'file':<12} {'none' if settings.file is None else settings.file}")
 
 
-def _shown(name: str, value: str | int | None) -> str:
-    """As it would be written in a flag: sizes with the largest unit that divides them."""
-    if value is None:
+def _shown(name: str, value: Plain) -> str:
+    """As it would be written in a flag: sizes with the largest unit that divides them. Several as in a variable."""
+    if value is None or value == []:
         return "none"
+    if isinstance(value, list):
+        return os.pathsep.join(value)
     if isinstance(value, str) or name not in SIZES:
         return str(value)
     size, unit = value * SIZES[name], 0

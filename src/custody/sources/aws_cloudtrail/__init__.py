@@ -23,6 +23,7 @@ SOURCE = Source(
     identify=identify,
     identify_all=identify_all,
     read=read,
+    marks=(b"eventSource",),
     time_resolution=_SECOND,
     delivery_delay=15 * 60 * _SECOND,
     standing="samples",

@@ -15,6 +15,8 @@ from custody.sources import identities, screen, secret_names, secret_spans
 SCHEME = "event-id/1"
 _FEW = 16
 """Below this many stopped records a second screen costs more than it saves."""
+_SMALL = 256 * 1024
+"""Below this many bytes plain searches cost less than to get a screen ready (RE2 compiles it anew each time)."""
 
 
 class _Head(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +49,8 @@ def identify_all(raws: Sequence[bytes]) -> list[Identity | None]:
 
 def _suspects(raws: Sequence[bytes]) -> list[bool]:
     """Which records the exact search must look at: all that the screen stops, but for cursors and the like."""
+    if sum(map(len, raws)) < _SMALL:
+        return secret_spans.suspects(raws)
     suspects = screen.matches(raws, secret_names.SCREEN)
     stopped = [position for position, suspect in enumerate(suspects) if suspect]
     if len(stopped) < _FEW:

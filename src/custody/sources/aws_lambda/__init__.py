@@ -10,7 +10,8 @@ The stream also holds what the function prints, and a function can print lines l
 from custody.model.records import TextFraming, Wrapping
 from custody.sources.aws_lambda.event import read
 from custody.sources.aws_lambda.lines import HEAD
-from custody.sources.aws_lambda.record import identify, recognise
+from custody.sources.aws_lambda.record import SIGNS, identify, recognise
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 
 _SECOND = 1_000_000
@@ -27,6 +28,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=SIGNS,
+    glance=SUSPECTS.look,
     time_resolution=_SECOND,
     delivery_delay=5 * 60 * _SECOND,
     proves=(

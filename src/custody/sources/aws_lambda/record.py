@@ -14,7 +14,7 @@ from custody.sources.aws_lambda.lines import Line, parse
 from custody.sources.masking import mask
 
 SCHEME = "log-event/1"
-_SIGNS = (b"RequestId: ", b"platform.", b"INIT_START ", b"INIT_REPORT ", b" Task timed out after ")
+SIGNS = (b"RequestId: ", b"platform.", b"INIT_START ", b"INIT_REPORT ", b" Task timed out after ")
 _LONGEST = 256 * 1024
 """The most that CloudWatch Logs takes as one event (bytes)."""
 
@@ -54,7 +54,10 @@ _STRING = msgspec.json.Decoder(str)
 
 def recognise(raw: bytes) -> bool:
     """Whether ``raw`` looks like a platform line or event, by its bytes alone."""
-    return any(sign in raw for sign in _SIGNS)
+    for sign in SIGNS:  # noqa: SIM110 a generator takes three times as long, and every record of any log comes here
+        if sign in raw:
+            return True
+    return False
 
 
 def identify(raw: bytes) -> Identity | None:

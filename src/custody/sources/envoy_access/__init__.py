@@ -8,6 +8,7 @@ from custody.model.records import TextFraming
 from custody.sources.envoy_access.event import read
 from custody.sources.envoy_access.identity import identify, recognise
 from custody.sources.envoy_access.text import FORM, HEAD
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 
 SOURCE = Source(
@@ -18,6 +19,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    glance=SUSPECTS.look,
     time_resolution=1_000,
     delivery_delay=15 * 60 * 1_000_000,
     standing="laboratory",

@@ -5,6 +5,7 @@ A name counts without its case and marks: ``downstream_peer_uri_san``, ``DOWNSTR
 """
 
 import re
+from functools import lru_cache
 
 from custody.errors import SourceError
 
@@ -56,22 +57,35 @@ def plain(name: str) -> str:
     return _MARKS.sub("", name.lower())
 
 
-def is_access_log(names: list[str]) -> bool:
+@lru_cache(maxsize=64)
+def is_access_log(names: tuple[str, ...]) -> bool:
     """Whether members of these names make a line of Envoy's access log: a time, and one operator that is Envoy's."""
     found = {plain(name) for name in names}
     return not found.isdisjoint(_NAMES["time"]) and not found.isdisjoint(_OF_ENVOY)
+
+
+@lru_cache(maxsize=64)
+def called(names: tuple[str, ...], wanted: str) -> tuple[str, ...]:
+    """Those of the ``names`` that are ``wanted`` without their case and marks."""
+    return tuple(name for name in names if plain(name) == wanted)
+
+
+@lru_cache(maxsize=64)
+def _facts_of(names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
+    """Those of the names that tell a fact, with the fact and the rank of the name among those for it."""
+    known = [(name, plain(name)) for name in names]
+    facts = [(name, word, _FACT_OF[word]) for name, word in known if word in _FACT_OF]
+    return tuple((name, fact, _NAMES[fact].index(word)) for name, word, fact in facts)
 
 
 def of_object(value: dict[str, object]) -> Facts:
     """The facts of an object. SourceError where two members give one fact different values."""
     facts: Facts = {}
     ranks: dict[str, int] = {}
-    for name, entry in value.items():
-        known = plain(name)
-        fact, text = _FACT_OF.get(known), _text(entry)
-        if fact is None or text is None:
+    for name, fact, rank in _facts_of(tuple(value)):
+        text = _text(value[name])
+        if text is None:
             continue
-        rank = _NAMES[fact].index(known)
         if rank == ranks.get(fact) and facts[fact] != text:
             raise SourceError("one operator is logged twice, with two values", where=f"$.{name}"[:80])
         if rank <= ranks.get(fact, rank):
@@ -81,11 +95,8 @@ def of_object(value: dict[str, object]) -> Facts:
 
 def _text(value: object) -> str | None:
     """A value as text, None for an absent one."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case str():
-            return value if value not in ("", "-") else None
-    return None
+    if isinstance(value, str):
+        return value if value not in ("", "-") else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None

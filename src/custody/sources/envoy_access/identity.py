@@ -4,12 +4,14 @@ A line has no id of its own: streams have one that a client can choose (``x-requ
 several lines. The identity is the stream's id, where the line has one, and the SHA-256 of the line as it is kept.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from custody.model.records import Identity
 from custody.sources import identities, pasted_secrets
 from custody.sources.envoy_access import text
-from custody.sources.envoy_access.facts import is_access_log, plain
+from custody.sources.envoy_access.facts import called, is_access_log
 
 SCHEME = "envoy-line/1"
 _LONGEST_STREAM = 128
@@ -30,20 +32,22 @@ def identify(raw: bytes) -> Identity | None:
     return pasted_secrets.identified(SCHEME, raw, name)
 
 
+@lru_cache(maxsize=4)
 def name(raw: bytes) -> str | None:
     """The identity of a line as it is kept; None where it is none of Envoy's."""
     if raw[:1] != b"{":
         return identities.hashed(raw) if text.is_line(raw) else None
     members = _OBJECT.decode(raw)
-    if not is_access_log(list(members)):
+    names = tuple(members)
+    if not is_access_log(names):
         return None
-    stream = _stream(members)
+    stream = _stream(members, called(names, "streamid"))
     return f"{stream} {identities.hashed(raw)}" if stream else identities.hashed(raw)
 
 
-def _stream(members: dict[str, msgspec.Raw]) -> str | None:
-    for member, value in members.items():
-        if plain(member) == "streamid" and bytes(value)[:1] == b'"':
+def _stream(members: dict[str, msgspec.Raw], names: tuple[str, ...]) -> str | None:
+    for value in [members[name] for name in names]:
+        if bytes(value)[:1] == b'"':
             stream = _TEXT.decode(value)
             if 1 < len(stream) <= _LONGEST_STREAM and stream.isascii() and stream.isprintable():
                 return stream

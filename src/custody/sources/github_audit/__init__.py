@@ -8,6 +8,7 @@ Panther keeps them (``p_…`` members, times as text).
 from custody.model.records import Wrapping
 from custody.sources.github_audit.event import read
 from custody.sources.github_audit.identity import identify, recognise
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 
 _MILLISECOND = 1_000
@@ -20,6 +21,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"action"',),
+    glance=SUSPECTS.look,
     time_resolution=_MILLISECOND,
     delivery_delay=_HOUR,
     retention=180 * 24 * _HOUR,

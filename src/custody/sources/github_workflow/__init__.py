@@ -7,7 +7,8 @@ them, a payload a line or in an array, bare or as ``{"event": â€¦, "delivery": â
 
 from custody.model.records import Wrapping
 from custody.sources.github_workflow.event import read
-from custody.sources.github_workflow.identity import identify, recognise
+from custody.sources.github_workflow.identity import MARKS, identify, recognise
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 
 _SECOND = 1_000_000
@@ -22,6 +23,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"workflow_', *MARKS, b'"payload"'),
+    glance=SUSPECTS.look,
     time_resolution=_SECOND,
     delivery_delay=10 * 60 * _SECOND,
     standing="documentation",

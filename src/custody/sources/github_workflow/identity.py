@@ -93,18 +93,18 @@ _PROBE = msgspec.json.Decoder(_Probe)
 _ENVELOPE = msgspec.json.Decoder(_Envelope)
 _TEXT = msgspec.json.Decoder(str)
 _HEADERS = msgspec.json.Decoder(dict[str, str | list[str] | int | None])
-_MARKS = tuple(
-    f'"{name}"'.encode()
-    for name in (
-        "workflow_run", "workflow_job", "workflow_job_run", "workflow_job_runs", "deployment", "secret_type",
-        "workflow_id", "run_url", "environments", "jti",
-    )
-)  # fmt: skip
+_OF_WORKFLOWS = tuple(f'"workflow_{name}"'.encode() for name in ("run", "job", "job_run", "job_runs", "id"))
+MARKS = tuple(f'"{name}"'.encode() for name in ("deployment", "secret_type", "run_url", "environments", "jti"))
 
 
 def recognise(raw: bytes) -> bool:
     """Whether ``raw`` looks like a delivery or object of Actions, by its bytes alone."""
-    return any(mark in raw for mark in _MARKS) or (b'"payload"' in raw and b'\\"' in raw)
+    if b'"workflow_' in raw and any(mark in raw for mark in _OF_WORKFLOWS):
+        return True
+    for mark in MARKS:
+        if mark in raw:
+            return True
+    return b'"payload"' in raw and b'\\"' in raw
 
 
 def identify(raw: bytes) -> Identity | None:

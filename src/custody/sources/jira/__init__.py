@@ -5,7 +5,8 @@ Service Management REST API (``/rest/servicedeskapi/request/{issue}/approval``):
 """
 
 from custody.sources.jira.event import read
-from custody.sources.jira.identity import identify, recognise
+from custody.sources.jira.identity import APPROVAL_MARK, WEBHOOK_MARK, identify, recognise
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 
 SOURCE = Source(
@@ -15,6 +16,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(WEBHOOK_MARK, APPROVAL_MARK),
+    glance=SUSPECTS.look,
     time_resolution=1_000,
     delivery_delay=15 * 60 * 1_000_000,
     proves=(

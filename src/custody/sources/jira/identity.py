@@ -19,7 +19,7 @@ from custody.sources.secret_spans import Found
 WEBHOOK_SCHEME = "jira-webhook/1"
 APPROVAL_SCHEME = "jira-approval/1"
 WEBHOOK_MARK = b'"webhookEvent"'
-_APPROVAL_MARK = b'"finalDecision"'
+APPROVAL_MARK = b'"finalDecision"'
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -55,7 +55,7 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 def recognise(raw: bytes) -> bool:
     """Whether ``raw`` looks like a webhook's body or an approval, by its bytes alone."""
-    return WEBHOOK_MARK in raw or _APPROVAL_MARK in raw
+    return WEBHOOK_MARK in raw or APPROVAL_MARK in raw
 
 
 def identify(raw: bytes) -> Identity | None:
@@ -93,7 +93,7 @@ def _approval(raw: bytes) -> str | None:
     answer = _ANSWER.decode(raw)
     if bytes(answer.finalDecision)[:1] == b'"':
         return f"approval {_hash(raw)}"
-    page = bytes(answer.values)[:1] == b"[" and _APPROVAL_MARK in bytes(answer.values)
+    page = bytes(answer.values)[:1] == b"[" and APPROVAL_MARK in bytes(answer.values)
     return f"approvals {_hash(raw)}" if page else None
 
 

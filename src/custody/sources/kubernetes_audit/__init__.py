@@ -36,6 +36,7 @@ SOURCE = Source(
     identify=identify,
     identify_all=identify_all,
     read=read,
+    marks=(b"protoPayload", b"verb"),
     time_resolution=1,
     delivery_delay=15 * _MINUTE,
     standing="laboratory",

@@ -7,6 +7,7 @@ nothing. Give the original log where you have it.
 
 from custody.sources.ocsf.event import read
 from custody.sources.ocsf.identity import identify, recognise
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 
 SOURCE = Source(
@@ -16,6 +17,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"class_uid"',),
+    glance=SUSPECTS.look,
     time_resolution=1_000,
     delivery_delay=60 * 60 * 1_000_000,
     standing="documentation",

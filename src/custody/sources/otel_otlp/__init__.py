@@ -18,6 +18,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"resource',),
     time_resolution=1,
     delivery_delay=5 * 60 * _SECOND,
     standing="samples",

@@ -28,7 +28,7 @@ _HEAD = msgspec.json.Decoder(_Head)
 
 def recognise(raw: bytes) -> bool:
     """Whether ``raw`` looks like an OTLP batch, by its bytes alone."""
-    return any(member in raw for member in _MEMBERS)
+    return b'"resource' in raw and any(member in raw for member in _MEMBERS)
 
 
 def identify(raw: bytes) -> Identity | None:

@@ -8,6 +8,7 @@ from custody.model.records import TextFraming
 from custody.sources.postgresql.event import read
 from custody.sources.postgresql.identity import identify, recognise
 from custody.sources.postgresql.layouts import CSV_HEAD, TEXT_HEAD
+from custody.sources.postgresql.secrets import SCREEN
 from custody.sources.source import Source
 
 _MILLISECOND = 1_000
@@ -24,6 +25,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    glance=SCREEN.look,
     time_resolution=_MILLISECOND,
     delivery_delay=5 * _MINUTE,
     standing="laboratory",

@@ -11,18 +11,16 @@ import re
 import msgspec
 
 from custody.model.records import Identity, SecretSpan
-from custody.sources import secret_names, secret_spans
+from custody.sources import secret_spans
 from custody.sources.masking import mask
 from custody.sources.postgresql import layouts
 from custody.sources.postgresql.mapped import Mapped
-from custody.sources.postgresql.secrets import HINT, spots
+from custody.sources.postgresql.secrets import SCREEN, hinted_bytes, spots
 
 JSON_SCHEME = "session-line-json/1"
 CSV_SCHEME = "session-line-csv/1"
 TEXT_SCHEME = "masked-line/1"
 
-_HINT = re.compile(HINT.pattern.encode() + rb"|\\u")
-_SCREEN = re.compile(secret_names.SCREEN.encode())
 _SESSION = re.compile(r"[0-9a-f]{1,16}\.[0-9a-f]{1,16}")
 _NUMBER = re.compile(r"[0-9]{1,19}")
 
@@ -76,7 +74,7 @@ def _of_json(raw: bytes) -> Identity | None:
     if not _SESSION.fullmatch(head.session_id) or head.line_num < 0:
         return None
     name = json_name(head.session_id, head.line_num)
-    if not _HINT.search(raw):
+    if SCREEN.passed(raw) or not hinted_bytes(raw):
         return Identity(JSON_SCHEME, name)
     fields = [*layouts.json_fields(raw)]
     found = _spans([(layouts.entry_name(key), text) for key, text in fields])
@@ -86,10 +84,10 @@ def _of_json(raw: bytes) -> Identity | None:
 
 def _named(raw: bytes, fields: list[layouts.Field]) -> tuple[list[SecretSpan], bool]:
     """Secrets under the names of members that are not the server's own (a shipper added them)."""
-    if not _SCREEN.search(raw):
-        return [], False
-    own = [(text.at[0], text.at[-1]) for name, text in fields if name in layouts.KNOWN]
     found = secret_spans.find(raw)
+    if not found.spans:
+        return [], found.unsure
+    own = [(text.at[0], text.at[-1]) for name, text in fields if name in layouts.KNOWN]
     apart = [span for span in found.spans if not any(a <= span.start and span.end <= b for a, b in own)]
     return apart, found.unsure
 
@@ -109,7 +107,7 @@ def _of_text(raw: bytes) -> Identity | None:
 
 
 def _found(raw: bytes, fields: dict[str, Mapped], severity: str = "") -> tuple[SecretSpan, ...]:
-    if not _HINT.search(raw):
+    if not hinted_bytes(raw):
         return ()
     return _joined(_spans([(layouts.entry_name(name, severity), text) for name, text in fields.items()]))
 

@@ -9,7 +9,7 @@ from custody.sources import moments
 from custody.sources.masking import mask
 from custody.sources.postgresql import identity, layouts
 from custody.sources.postgresql.mapped import Mapped
-from custody.sources.postgresql.secrets import covered
+from custody.sources.postgresql.secrets import SCREEN, covered
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) ?(?:(UTC|GMT|UCT|Z)|([+-]\d\d):?(\d\d)?)")
 _HOST_PORT = re.compile(r"(.*)(?::(\d{1,5})|\((\d{1,5})\))", re.DOTALL)
@@ -80,7 +80,8 @@ def of(kept: bytes) -> Record:
 def _of_json(kept: bytes) -> Record:
     line = _LINE.decode(kept)
     values = {name: str(value) for name, value in msgspec.structs.asdict(line).items() if value is not None}
-    return _record(values, identity.json_name(line.session_id, line.line_num), "$.timestamp")
+    name = identity.json_name(line.session_id, line.line_num)
+    return _record(values if SCREEN.passed(kept) else _safe(values), name, "$.timestamp")
 
 
 def _of_csv(kept: bytes) -> Record:
@@ -88,7 +89,7 @@ def _of_csv(kept: bytes) -> Record:
     name = None if fields is None else identity.csv_name(fields)
     if fields is None or name is None:
         raise SourceError("not a row of csvlog", expected="23 to 26 columns")
-    return _record(_texts(fields), name, "column 1 (log_time)")
+    return _record(_safe(_texts(fields)), name, "column 1 (log_time)")
 
 
 def _of_text(kept: bytes) -> Record:
@@ -101,17 +102,21 @@ def _of_text(kept: bytes) -> Record:
             "the line can be cut in two ways: a name or message in it looks like a prefix",
             expected="one prefix: collect csvlog or jsonlog",
         )
-    return _record(_texts(fields), known.id, "%t", plain_text=True)
+    texts = _texts(fields)
+    return _record(_safe(texts, texts["error_severity"]), known.id, "%t", plain_text=True)
 
 
 def _texts(fields: dict[str, Mapped]) -> dict[str, str]:
     return {name: field.text for name, field in fields.items()}
 
 
-def _record(values: dict[str, str], name: str, where: str, *, plain_text: bool = False) -> Record:
-    severity = values["error_severity"]
-    entries = [(layouts.entry_name(key, severity if plain_text else ""), text) for key, text in values.items()]
-    safe = dict(zip(values, covered(entries), strict=True))
+def _safe(values: dict[str, str], severity: str = "") -> dict[str, str]:
+    """The texts as the kept copy has them. ``severity`` is that of a prefixed line."""
+    entries = [(layouts.entry_name(key, severity), text) for key, text in values.items()]
+    return dict(zip(values, covered(entries), strict=True))
+
+
+def _record(safe: dict[str, str], name: str, where: str, *, plain_text: bool = False) -> Record:
     host, port = _peer(safe)
     return Record(
         id=name,

@@ -14,13 +14,22 @@ from custody.sources.masking import PREFIX
 from custody.sources.postgresql import said
 from custody.sources.postgresql.mapped import Mapped
 from custody.sources.postgresql.tokens import COMMENT, NAME, OTHER, STRING, WORD, Token, statements, tokens
+from custody.sources.screen import Screen
 
 HINT = re.compile(
     r"(?i)passw|passphrase|passcode|pwd|secret|token|key|authorization|cookie|assertion|signature|code|://"
     r"|scram-sha-|md5[0-9a-f]{32}|eyj[a-z0-9_-]{8}|crypt| near |arameters: "
 )
 """What a text with anything to cover holds."""
+_HINTS = (
+    "key", "token", "code", "secret", "passw", "passphrase", "pwd", "authorization", "cookie", "assertion",
+    "signature", "://", "scram-sha-", "crypt", " near ", "arameters: ", "md5", "eyj",
+)  # fmt: skip
+_HINTS_OF_BYTES = tuple(hint.encode() for hint in _HINTS)
+SCREEN = Screen(r"(?i:" + "|".join(_HINTS) + r")|\\[u/]|[^\x00-\x7f]", least=8 * 1024)
+"""Stops every record that holds a hint, and every one in which a hint can be spelt in another way."""
 
+_HINT_OF_BYTES = re.compile(HINT.pattern.encode() + rb"|\\u")
 _MASK = PREFIX.decode()
 _TELLING = re.compile(r"(?i)passw|secret|token|crypt|api_?key|private_?key|credential")
 _NEAR = re.compile(r'\bat or near "(.*)"', re.DOTALL)
@@ -63,11 +72,32 @@ class Spot(NamedTuple):
 
 def spots(entries: Sequence[tuple[str, str]]) -> list[list[Spot]]:
     """For each text of a record, given with the name of its field, the secrets in it, in order and apart."""
-    if not any(HINT.search(text) for _, text in entries):
+    if not hinted("\n".join([text for _, text in entries])):
         return [[] for _ in entries]
     sqls = [sql.text for name, text in entries for sql in _quoted(name, text)]
     telling = not sqls or any(_TELLING.search(sql) for sql in sqls)
     return [_apart([*_entry(name, text, telling)]) for name, text in entries]
+
+
+def hinted(text: str) -> bool:
+    """Whether HINT is found in ``text``; no hint spans lines."""
+    if text.isascii():
+        low = text.lower()
+        for hint in _HINTS:
+            if hint in low:
+                break
+        else:
+            return False
+    return HINT.search(text) is not None
+
+
+def hinted_bytes(raw: bytes) -> bool:
+    """Whether HINT, or the beginning of an escape in which it can hide, is found in ``raw``."""
+    low = raw.lower()
+    for hint in _HINTS_OF_BYTES:
+        if hint in low:
+            return _HINT_OF_BYTES.search(raw) is not None
+    return b"\\u" in raw
 
 
 def covered(entries: Sequence[tuple[str, str]]) -> list[str]:
@@ -141,7 +171,7 @@ def _in_message(text: str) -> Iterator[Spot]:
 
 def _in_sql(sql: str) -> Iterator[Spot]:
     """Secrets in SQL: what follows a telling name, and what free text inside strings and comments gives away."""
-    if not HINT.search(sql):
+    if not hinted(sql):
         return
     for token in tokens(sql):
         if token.kind in (STRING, COMMENT):

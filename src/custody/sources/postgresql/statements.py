@@ -6,6 +6,7 @@ what the roles module reads. A text may hold several statements; each is looked 
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from custody.model import keys
 from custody.model.events import Part, Stage
@@ -20,12 +21,14 @@ _NO_TRACE = "0" * 32
 _USERNAME = ("USENAME", "USERNAME")
 _OBJECT_LENGTH = 200
 _MOST_WORDS = 6
+_SHORT = 512
+"""What is said of a text of so many characters is remembered: services send the same few again and again."""
 _BETWEEN = frozenset(("OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "UNIQUE", "LOCAL", "SESSION", "GLOBAL"))
 
 
 def parts(sql: str, asked: Asked, session: str | None) -> tuple[Part, ...]:
     """What a text of SQL does, statement by statement; ``session`` is the key of the session that sent it."""
-    if not _TELLING.search(sql):
+    if not (_known_to_tell(sql) if len(sql) <= _SHORT else _tells(sql)):
         return ()
     return tuple(part for statement in tokens.statements(sql) for part in _of_one(sql, statement, asked, session))
 
@@ -41,11 +44,24 @@ def trace(sql: str) -> str | None:
 
 def command(sql: str) -> str | None:
     """What a text does, by its first words in upper case: two where the second names a kind of object."""
+    return _known_command(sql) if len(sql) <= _SHORT else _command(sql)
+
+
+def _command(sql: str) -> str | None:
     words = tokens.opening(sql, _MOST_WORDS)
     if not words or words[0] not in ("CREATE", "ALTER", "DROP", "SET"):
         return words[0] if words else None
     named = [word for word in words[1:] if word not in _BETWEEN]
     return " ".join((words[0], *named[: 2 if named[:1] == ["USER"] and named[1:2] == ["MAPPING"] else 1]))
+
+
+def _tells(sql: str) -> bool:
+    """Whether a text has a word without which no statement of it is looked at."""
+    return _TELLING.search(sql) is not None
+
+
+_known_command = lru_cache(maxsize=1024)(_command)
+_known_to_tell = lru_cache(maxsize=1024)(_tells)
 
 
 def failed(part: Part) -> Part:

@@ -6,9 +6,10 @@ debug line *Signed X509 SVID* has the serial of a certificate.
 """
 
 from custody.model.records import TextFraming
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 from custody.sources.spire.event import read
-from custody.sources.spire.identity import identify, recognise
+from custody.sources.spire.identity import MARKS, identify, recognise
 from custody.sources.spire.lines import HEAD
 
 _SECOND = 1_000_000
@@ -21,6 +22,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=MARKS,
+    glance=SUSPECTS.look,
     time_resolution=_SECOND,
     delivery_delay=60 * _SECOND,
     standing="documentation",

@@ -5,6 +5,7 @@ value can pose as another field. The form for terminals (``DEBU[0061] …``) has
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -35,11 +36,19 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
     def get(self, *names: str) -> str | None:
         """The first of these fields that is there and not empty."""
-        return next((found for name in names if (found := self.fields.get(name))), None)
+        for name in names:
+            found = self.fields.get(name)
+            if found:
+                return found
+        return None
 
 
+@lru_cache(maxsize=4)
 def line_of(raw: bytes) -> Line | None:
-    """The line in ``raw``, None where it is none of SPIRE's. Raises for bytes that are no text or no JSON."""
+    """The line in ``raw``, None where it is none of SPIRE's. Raises for bytes that are no text or no JSON.
+
+    The latest are remembered, for a line is asked for more than once on its way: nobody may change them.
+    """
     found = _of_object(_OBJECT.decode(raw)) if raw[:1] == b"{" else _of_text(raw.decode())
     return found if found is not None and _is_of_spire(found) else None
 

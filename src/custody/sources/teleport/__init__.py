@@ -4,6 +4,7 @@ Log format: Teleport audit events (``events.proto`` of its API) as JSON, one a l
 or in arrays (``tctl``, the API), also with the ``p_*`` members and the spellings that Panther adds.
 """
 
+from custody.sources.secret_names import SUSPECTS
 from custody.sources.source import Source
 from custody.sources.teleport.event import read
 from custody.sources.teleport.identity import identify, recognise
@@ -15,6 +16,8 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"uid"',),
+    glance=SUSPECTS.look,
     time_resolution=1_000,
     delivery_delay=5 * 60 * 1_000_000,
     standing="samples",

@@ -20,6 +20,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    marks=(b'"request"',),
     time_resolution=1,
     delivery_delay=60 * _SECOND,
     standing="laboratory",

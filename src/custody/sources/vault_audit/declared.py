@@ -1,16 +1,19 @@
 """What a call says of itself: metadata of the token, audited headers, the trace that it is part of."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 
-from custody.sources.secret_names import is_secret_name
 from custody.sources.vault_audit import shapes
+from custody.sources.vault_audit.masks import is_secret_name
 from custody.sources.vault_audit.records import Auth, Request
 
 Headers = dict[str, object] | None
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _NO_TRACE = "0" * 32
+_SHORT = 256
+"""What is said of so many characters is remembered: the metadata of a workload comes with each of its calls."""
 _ELSEWHERE = frozenset({"user-agent", "traceparent"})
 
 
@@ -54,7 +57,14 @@ def _header(headers: Headers, name: str) -> str | None:
 
 def _may_stay(name: str, text: str) -> bool:
     """Whether the kept copy has this value as it is: no HMAC, no mask, nothing with the name or shape of a secret."""
+    return _known(name, text) if len(name) + len(text) <= _SHORT else _stays(name, text)
+
+
+def _stays(name: str, text: str) -> bool:
     raw = text.encode("utf-8", "replace")
     if not text or is_secret_name(name) or text.startswith(("hmac-sha256:", "custody-masked:")):
         return False
-    return b"custody-masked:" not in raw and not shapes.inside(raw, 0, len(raw))
+    return b"custody-masked:" not in raw and not (shapes.has_hint(raw) and shapes.inside(raw, 0, len(raw)))
+
+
+_known = lru_cache(maxsize=4096)(_stays)

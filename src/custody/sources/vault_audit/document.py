@@ -3,6 +3,7 @@
 Frozen with the scheme ``vault-audit/1``.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -22,10 +23,12 @@ class Document(NamedTuple):
     entry: dict[str, object]
 
 
+@lru_cache(maxsize=4)
 def document(raw: bytes) -> Document | None:
     """The audit entry in ``raw``, None where there is none.
 
-    Raises what msgspec raises for bytes that are no JSON object after their prefix.
+    Raises what msgspec raises for bytes that are no JSON object after their prefix. The latest entries are remembered,
+    for a line is looked at more than once: nobody may change them.
     """
     offset = max(raw.find(b"{"), 0)
     entry = _OBJECT.decode(raw[offset:])

@@ -15,8 +15,8 @@ from custody.sources.decoding import told
 from custody.sources.vault_audit import ends, leases, tokens
 from custody.sources.vault_audit.call import Call, hashed, login_mount, token
 from custody.sources.vault_audit.declared import agent, tags, trace
-from custody.sources.vault_audit.document import PREFIXED, Document, document
-from custody.sources.vault_audit.identity import identify, identity
+from custody.sources.vault_audit.document import PREFIXED, document
+from custody.sources.vault_audit.identity import identify, named
 from custody.sources.vault_audit.pairs import has_a_name_twice
 from custody.sources.vault_audit.records import ENTRY, NO_AUTH, NO_RESPONSE, Auth, Entry
 from custody.sources.vault_audit.shapes import cleaned
@@ -47,17 +47,17 @@ def _read(kept: bytes) -> tuple[Event, ...]:
     found = document(kept)
     if found is None:
         raise SourceError("no audit entry", expected="type, time and request")
-    return (_event(kept, found, ENTRY.decode(kept[found.offset :])),)
+    return (_event(kept, ENTRY.decode(kept[found.offset :])),)
 
 
-def _event(kept: bytes, found: Document, entry: Entry) -> Event:
+def _event(kept: bytes, entry: Entry) -> Event:
     call = _call(entry)
     outcome = _outcome(call)
     who = call.auth if call.login is None else _logged_in(call)
     request = entry.request
     mount = request.mount_type or None
     return Event(
-        id=identity(found) or _hash(kept),
+        id=named(kept) or _hash(kept),
         time=call.time,
         service="vault",
         action=request.operation or entry.type,

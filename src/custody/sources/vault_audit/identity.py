@@ -10,14 +10,15 @@ without an id (kmip, help) are identified by the hash of the entry as it is kept
 """
 
 import hashlib
+from functools import lru_cache
 
 import msgspec
 
 from custody.model.records import Identity
 from custody.sources import identities
 from custody.sources.masking import mask
-from custody.sources.vault_audit import masks
-from custody.sources.vault_audit.document import Document, document, texts
+from custody.sources.vault_audit import hidden, masks
+from custody.sources.vault_audit.document import document, texts
 from custody.sources.vault_audit.shapes import hmac_of
 
 SCHEME = "vault-audit/1"
@@ -43,16 +44,18 @@ def identify(raw: bytes) -> Identity | None:
         found = document(raw)
         if found is None:
             return None
-        secrets, unsure = masks.found(raw, found)
-        return Identity(SCHEME, identity(found) or _hashed(mask(raw, secrets)), secrets, unsure)
+        secrets, unsure = ((), False) if hidden.is_hidden(raw, found) else masks.found(raw, found)
+        return Identity(SCHEME, named(raw) or _hashed(mask(raw, secrets)), secrets, unsure)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
 
 
-def identity(found: Document) -> str | None:
+@lru_cache(maxsize=4)
+def named(raw: bytes) -> str | None:
     """The identity of a line with a request id, None for one without; the same for the kept copy."""
-    request = texts(found.entry, "request", "id")
-    if request is None:
+    found = document(raw)
+    request = texts(found.entry, "request", "id") if found is not None else None
+    if found is None or request is None:
         return None
     forwarded = ":forwarded" if _is_forwarded(found.entry) else ""
     return identities.canonical(f"{found.entry['type']}:{request}{forwarded}{_device(found.entry)}")

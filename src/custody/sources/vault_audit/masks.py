@@ -15,8 +15,8 @@ from custody.sources.vault_audit.document import Document, texts
 from custody.sources.vault_audit.places import Place, places
 
 is_secret_name = lru_cache(maxsize=4096)(secret_names.is_secret_name)
-_TOKENS = frozenset({"client_token", "token"})
-_DATA = (("request", "data"), ("response", "data"))
+TOKENS = frozenset({"client_token", "token"})
+DATA = (("request", "data"), ("response", "data"))
 _STORES = frozenset({"kv", "generic", "cubbyhole", "plugin"})
 _ENGINES = re.compile(r"(?:auth|sys|identity)/|(?:.+/)?(?:creds|static-creds|sts|issue|sign|sign-verbatim|issuer)/")
 _STORED = re.compile(r"sys/(?:raw|wrapping|init|unseal|rekey|generate-root|tools|policy|policies)\b|cubbyhole/")
@@ -40,8 +40,7 @@ _PLAIN = frozenset(
 
 def found(raw: bytes, document: Document) -> tuple[tuple[SecretSpan, ...], bool]:
     """The secrets of a record in order, and whether one is a number, which no mask can cover."""
-    request = document.entry.get("request")
-    plain = names_are_known(texts(request, "path"), texts(request, "mount_type"))
+    plain = names_known(document)
     spans = shapes.inside(raw, 0, document.offset)
     unsure = False
     for place in places(raw, document.offset):
@@ -55,18 +54,25 @@ def found(raw: bytes, document: Document) -> tuple[tuple[SecretSpan, ...], bool]
 def _of_string(raw: bytes, place: Place, plain: bool) -> list[SecretSpan]:
     path = place.path
     name = path[-1] if path else ""
-    if name in _TOKENS:
+    if name in TOKENS:
         return [SecretSpan(place.start, place.end, "token")]
     if is_secret_name(name):
         return [SecretSpan(place.start, place.end, "secret")]
-    if path[:2] in _DATA and not (plain and len(path) == 3 and _is_plain(name, raw[place.start : place.end])):
+    if path[:2] in DATA and not (plain and len(path) == 3 and is_plain(name, raw[place.start : place.end])):
         return [SecretSpan(place.start, place.end, "data")]
     return shapes.inside(raw, place.start, place.end)
 
 
-def _is_plain(name: str, content: bytes) -> bool:
+def is_plain(name: str, content: bytes) -> bool:
+    """Whether the value of a name in data is kept as it is, where the names of the data are known."""
     shape = _SHAPED.get(name, _ANY if name in _PLAIN else None)
     return shape is not None and shape.fullmatch(content) is not None
+
+
+def names_known(document: Document) -> bool:
+    """``names_are_known`` of the call that an entry tells of."""
+    request = document.entry.get("request")
+    return names_are_known(texts(request, "path"), texts(request, "mount_type"))
 
 
 def names_are_known(path: str | None, mount_type: str | None) -> bool:
@@ -84,4 +90,4 @@ def stays(name: str, text: str) -> bool:
     content = text.encode("ascii", "replace")
     if text != content.decode() or any(mark in text for mark in '\\"<>&') or shapes.is_hidden(content):
         return False
-    return text.isprintable() and _is_plain(name, content) and not shapes.inside(content, 0, len(content))
+    return text.isprintable() and is_plain(name, content) and not shapes.inside(content, 0, len(content))

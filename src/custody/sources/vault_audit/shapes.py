@@ -4,6 +4,7 @@ Frozen with the schemes that mask by it (``vault-audit/1``, ``vault-server/1``, 
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -16,23 +17,34 @@ _TOKEN = (
 )
 _TOKENS = re.compile(_TOKEN)
 _USERINFO = re.compile(rb"://[^/@:\s\"]{0,128}:([^@/\s\"]{1,512})@")
+_SHORT = 256
+"""Texts of so many characters are remembered: paths, addresses and names come again and again."""
 _PRIVATE = b"PRIVATE KEY-----"
 _MASKED = re.compile(rb"custody-masked:[a-z]+")
 _HIDDEN = re.compile(rb"(?:hmac-sha256:[0-9a-f]{64}|custody-masked:[a-z]+)?")
 _HMAC = re.compile(r"hmac-sha256:([0-9a-f]{64})")
+_HMAC_LENGTH = len("hmac-sha256:") + 64
 _TEXT = msgspec.json.Decoder(str)
+_DOTTED = re.compile(rb"\.(?:(?<=hv[sbr]\.)|[A-Za-z0-9]{24})")
 _HINT = re.compile(rb"hv[sbr]\.|[sbr]\.[A-Za-z0-9]{24}|eyJ|://|PRIVATE KEY-----|\\u")
 
 
 def hmac_of(text: object) -> str | None:
     """The 64 hex digits of a value that an audit device replaced by its HMAC, None for anything else."""
-    found = _HMAC.fullmatch(text) if isinstance(text, str) else None
+    found = _HMAC.fullmatch(text) if isinstance(text, str) and len(text) == _HMAC_LENGTH else None
     return found[1] if found else None
 
 
 def is_hidden(content: bytes) -> bool:
     """Whether the content of a string is an HMAC, empty, or a mask already."""
     return _HIDDEN.fullmatch(content) is not None
+
+
+def has_hint(raw: bytes) -> bool:
+    """False only where ``inside`` finds nothing in any part of ``raw``: a quick look."""
+    return (
+        b"eyJ" in raw or b"://" in raw or b"\\u" in raw or b"PRIVATE KEY-----" in raw or _DOTTED.search(raw) is not None
+    )
 
 
 def inside(raw: bytes, start: int, end: int) -> list[SecretSpan]:
@@ -53,9 +65,18 @@ def cleaned(text: str | None) -> str | None:
     """A text without the secrets that its shape shows, as the kept copy has it; None for an empty one."""
     if not text:
         return None
+    return _known(text) if len(text) <= _SHORT else _cleaned(text)
+
+
+def _cleaned(text: str) -> str:
     raw = text.encode("utf-8", "replace")
+    if not has_hint(raw):
+        return text
     spans = inside(raw, 0, len(raw))
     return mask(raw, spans).decode() if spans else text
+
+
+_known = lru_cache(maxsize=4096)(_cleaned)
 
 
 def _userinfo(content: bytes) -> list[re.Match[bytes]]:
