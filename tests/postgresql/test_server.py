@@ -110,9 +110,12 @@ def test_both_layouts_say_the_same(logs: dict[str, bytes], events: list[Event]) 
     of_json = {event.id.removesuffix("@json"): event for event in events}
 
     assert len(of_json) == len(events)
-    assert of_csv.keys() == of_json.keys()
-    assert len(events) > 40
-    for name, event in of_json.items():
+    both = of_csv.keys() & of_json.keys()
+    late = {name.partition("/")[0] for name in of_csv.keys() ^ of_json.keys()}
+    assert len(late) <= 1, "the last session may have ended between the reading of one file and of the other"
+    assert len(both) > 40
+    for name in both:
+        event = of_json[name]
         assert msgspec.structs.replace(of_csv[name], id=event.id) == event
 
 

@@ -7,6 +7,7 @@ semantic conventions. All of it is self-reported: it finds and explains, and pro
 
 from custody.sources.otel_otlp.event import read
 from custody.sources.otel_otlp.identity import identify, recognise
+from custody.sources.otel_otlp.secrets import glance
 from custody.sources.source import Source
 
 _SECOND = 1_000_000
@@ -18,6 +19,7 @@ SOURCE = Source(
     recognise=recognise,
     identify=identify,
     read=read,
+    glance=glance,
     marks=(b'"resource',),
     time_resolution=1,
     delivery_delay=5 * 60 * _SECOND,

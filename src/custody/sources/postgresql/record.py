@@ -79,9 +79,34 @@ def of(kept: bytes) -> Record:
 
 def _of_json(kept: bytes) -> Record:
     line = _LINE.decode(kept)
-    values = {name: str(value) for name, value in msgspec.structs.asdict(line).items() if value is not None}
     name = identity.json_name(line.session_id, line.line_num)
-    return _record(values if SCREEN.passed(kept) else _safe(values), name, "$.timestamp")
+    if SCREEN.passed(kept):
+        return _of_line(line, name)
+    values = {name: str(value) for name, value in msgspec.structs.asdict(line).items() if value is not None}
+    return _record(_safe(values), name, "$.timestamp")
+
+
+def _of_line(line: _Line, name: str) -> Record:
+    """The record of a line in which nothing is to be covered: as ``_record`` has it."""
+    return Record(
+        id=name,
+        time=_time(line.timestamp, "$.timestamp"),
+        severity=line.error_severity,
+        message=line.message or "",
+        session=line.session_id or None,
+        user=None if line.user in _NOBODY else line.user,
+        database=None if line.dbname in _NOBODY else line.dbname,
+        host=line.remote_host or None,
+        port=None if line.remote_host is None else line.remote_port,
+        state=line.state_code or None,
+        activity=line.ps or None,
+        detail=line.detail or None,
+        context=line.context or None,
+        statement=line.statement or None,
+        application=line.application_name or None,
+        backend=line.backend_type or None,
+        transaction=line.vxid or None,
+    )
 
 
 def _of_csv(kept: bytes) -> Record:

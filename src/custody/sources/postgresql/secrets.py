@@ -16,20 +16,29 @@ from custody.sources.postgresql.mapped import Mapped
 from custody.sources.postgresql.tokens import COMMENT, NAME, OTHER, STRING, WORD, Token, statements, tokens
 from custody.sources.screen import Screen
 
-HINT = re.compile(
-    r"(?i)passw|passphrase|passcode|pwd|secret|token|key|authorization|cookie|assertion|signature|code|://"
-    r"|scram-sha-|md5[0-9a-f]{32}|eyj[a-z0-9_-]{8}|crypt| near |arameters: "
-)
-"""What a text with anything to cover holds."""
 _HINTS = (
     "key", "token", "code", "secret", "passw", "passphrase", "pwd", "authorization", "cookie", "assertion",
-    "signature", "://", "scram-sha-", "crypt", " near ", "arameters: ", "md5", "eyj",
+    "signature", "://", "crypt", " near ", "arameters: ",
 )  # fmt: skip
-_HINTS_OF_BYTES = tuple(hint.encode() for hint in _HINTS)
-SCREEN = Screen(r"(?i:" + "|".join(_HINTS) + r")|\\[u/]|[^\x00-\x7f]", least=8 * 1024)
+_SHAPED_HINTS = (
+    r"scram-sha-[^ $\n]*\$|scram-sha-(?s:.)*credential|credential(?s:.)*scram-sha-|md5[0-9a-f]{32}|eyj[a-z0-9_-]{8}"
+)
+"""A verifier has its ``$``. The name of its method alone hides nothing, unless what is around it tells of secrets."""
+_RARE = ("scram-sha-", "md5", "eyj")
+"""What occurs, in lower case, wherever a shaped hint does."""
+HINT = re.compile(f"(?i){'|'.join(_HINTS)}|scram-sha-|{_SHAPED_HINTS}")
+"""What a text with anything to cover holds."""
+_IN_LOW = re.compile(_SHAPED_HINTS)
+_IN_LOW_BYTES = re.compile(_SHAPED_HINTS.encode())
+_ADDED = ("iqojb3jpz2lu", "gzxivyxdz")
+"""Tokens of AWS, in members that a shipper added."""
+SCREEN = Screen(
+    rf"(?i:{'|'.join(_HINTS)}|credential|{'|'.join(_ADDED)}|{_SHAPED_HINTS})|\\[u/]|[^\x00-\x7f]", least=8 * 1024
+)
 """Stops every record that holds a hint, and every one in which a hint can be spelt in another way."""
+_HINTS_OF_BYTES = tuple(hint.encode() for hint in (*_HINTS, *_ADDED, "\\u", ":\\/", ":/\\/"))
+_RARE_OF_BYTES = tuple(hint.encode() for hint in _RARE)
 
-_HINT_OF_BYTES = re.compile(HINT.pattern.encode() + rb"|\\u")
 _MASK = PREFIX.decode()
 _TELLING = re.compile(r"(?i)passw|secret|token|crypt|api_?key|private_?key|credential")
 _NEAR = re.compile(r'\bat or near "(.*)"', re.DOTALL)
@@ -80,24 +89,25 @@ def spots(entries: Sequence[tuple[str, str]]) -> list[list[Spot]]:
 
 
 def hinted(text: str) -> bool:
-    """Whether HINT is found in ``text``; no hint spans lines."""
-    if text.isascii():
-        low = text.lower()
-        for hint in _HINTS:
-            if hint in low:
-                break
-        else:
-            return False
-    return HINT.search(text) is not None
+    """Whether ``text``, the texts of a record one a line, may hold anything to cover."""
+    if not text.isascii():
+        return HINT.search(text) is not None
+    low = text.lower()
+    for hint in _HINTS:
+        if hint in low:
+            return True
+    return any(hint in low for hint in _RARE) and _IN_LOW.search(low) is not None
 
 
 def hinted_bytes(raw: bytes) -> bool:
-    """Whether HINT, or the beginning of an escape in which it can hide, is found in ``raw``."""
+    """The same of the bytes of a record, in which a hint can hide in an escape."""
     low = raw.lower()
     for hint in _HINTS_OF_BYTES:
         if hint in low:
-            return _HINT_OF_BYTES.search(raw) is not None
-    return b"\\u" in raw
+            return True
+    if not any(hint in low for hint in _RARE_OF_BYTES):
+        return False
+    return not raw.isascii() or _IN_LOW_BYTES.search(low) is not None
 
 
 def covered(entries: Sequence[tuple[str, str]]) -> list[str]:
