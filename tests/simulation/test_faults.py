@@ -14,12 +14,12 @@ from custody.simulation.truth import Planted
 from tests.simulation.conftest import Made, content, make
 
 EXPECTED: dict[str, tuple[tuple[str, ...], str | None]] = {
-    "late-approval": (("approved",), "high"),
+    "late-approval": (("approved",), "medium"),
     "long-lived-in-run": (("outlives-run",), "medium"),
     "no-approval": (("approved",), "medium"),
     "outlives-run": (("used-after-end",), "medium"),
     "revocation-without-effect": (("used-after-end", "end-effective"), "high"),
-    "self-approval": (("approved",), "high"),
+    "self-approval": (("approved",), "medium"),
     "shared-key": (("used-by-holder",), "medium"),
     "silent-reissue": (("renewed",), "high"),
     "skewed-clock": ((), None),

@@ -34,6 +34,6 @@ def _fault(name: str, how: Approved, severity: Severity) -> Fault:
 
 FAULTS = (
     _fault("no-approval", Approved.NEVER, Severity.MEDIUM),
-    _fault("late-approval", Approved.LATE, Severity.HIGH),
-    _fault("self-approval", Approved.SELF, Severity.HIGH),
+    _fault("late-approval", Approved.LATE, Severity.MEDIUM),
+    _fault("self-approval", Approved.SELF, Severity.MEDIUM),
 )
