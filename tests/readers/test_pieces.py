@@ -67,7 +67,7 @@ def zipped() -> bytes:
         (b'"text"\n', Manner.WHOLE),
         (b"# a readme\nwith words\n", Manner.WHOLE),
         (b"2026-01-01 00:00:00.1 UTC half a li", Manner.WHOLE),
-        (gzip.compress(b'{"a":1}\n'), Manner.WHOLE),
+        (gzip.compress(b'{"a":1}\n', mtime=0), Manner.WHOLE),
         (zipped(), Manner.WHOLE),
         (tarred(), Manner.WHOLE),
     ],
