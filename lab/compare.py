@@ -33,6 +33,8 @@ class Score(msgspec.Struct, frozen=True):
 
 
 Facts = set[tuple[str, ...]]
+SAID = ("proved", "violated")
+"""States that claim something: an answer that is left unproven is not known, and not wrong."""
 
 
 def scene(folder: Path) -> str:
@@ -72,9 +74,8 @@ def _scores(credentials: list[Credential], chains: dict[str, Json], names: dict[
         ("ended", {(one.key,) for one in credentials if one.ended}, {(key,) for key in chains if _ended(chains[key])}),
     ]
     expected: Facts = {(one.key, *answer) for one in credentials for answer in one.expected.items()}
-    facts.append(
-        ("verdicts", expected, {fact for fact in _verdicts(chains) if fact[:2] in {one[:2] for one in expected}})
-    )
+    asked = {one[:2] for one in expected}
+    facts.append(("verdicts", expected, {fact for fact in _verdicts(chains) if fact[:2] in asked and fact[2] in SAID}))
     return [Score(kind, len(true), len(told), len(true & told)) for kind, true, told in facts]
 
 
