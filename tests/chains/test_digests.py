@@ -100,3 +100,13 @@ def test_a_public_key_is_base64_of_der() -> None:
 
     assert public_key(base64.b64encode(der).decode()) == der
     assert public_key("not base64!") is None
+
+
+def test_a_cut_off_tail_is_seen() -> None:
+    checked = [check(each, keys(), CONTENTS) for each in chained((0, 1))]
+    (span,) = spans(checked, START + 5 * HOUR)
+    (whole,) = spans(checked, START + 2 * HOUR + HOUR // 2)
+
+    assert span.absent == 3
+    assert span.problems == (("no digest for 3 h, to the end", 1),)
+    assert (whole.absent, whole.problems) == (0, ())

@@ -6,10 +6,19 @@ from typing import TypeVar
 import msgspec
 import pytest
 
-from custody.model.contracts import EMPTY, Contract, IdentityClass
+from custody.model.contracts import EMPTY, Approval, Contract, IdentityClass
 from custody.model.events import Granularity
 from custody.model.verdicts import Basis, Best, Question, Severity, State
-from custody.rules import bound_at_issue, end_effective, lifetime, renewed, root_reached, used_by_holder, used_within
+from custody.rules import (
+    approved,
+    bound_at_issue,
+    end_effective,
+    lifetime,
+    renewed,
+    root_reached,
+    used_by_holder,
+    used_within,
+)
 from custody.rules.coverage import coverage
 from custody.rules.judging import Judged, finding
 from custody.rules.registry import load
@@ -330,3 +339,44 @@ def test_a_pair_of_siblings_is_told_once_and_under_its_own_name() -> None:
     assert (told.severity, again.severity) == (Severity.MEDIUM, None)
     assert told.text == again.text
     assert finding(rule, told, "k:s:one", "c-1", "who").title != rule.title
+
+
+def test_an_approval_by_a_group_is_not_known_to_be_of_it() -> None:
+    known = {"identity_class": "c", "good_strong": 1, "good": 1, "apart": 1, "approver": "person:x:ann"}
+    row = of(approved.Row, **known, approvers=["person:x:ann"], leaves=[3], all_strong=True)
+    group, person = (
+        Contract(classes=(IdentityClass(name="c", match=(), approval=Approval(by=by)),))
+        for by in ("group:release", "ann")
+    )
+
+    assert approved.judge(row, group).state is State.UNPROVEN
+    assert approved.judge(row, person).state is State.PROVED
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"verifier_until": 99}, State.PROVED),
+        ({"verifier_until": 9}, State.UNPROVEN),
+        ({}, State.UNPROVEN),
+        ({"verifier_until": 99, "open_sessions": 1, "open_leaf": 7}, State.UNPROVEN),
+    ],
+)
+def test_a_role_that_vault_revoked_has_ended_where_its_server_says_so(facts: dict[str, int], wanted: State) -> None:
+    row = of(
+        end_effective.Row, key="db_role:postgresql:r", issue_leaf=1, end_leaf=2, end_time=50,
+        end_effect="credential.revoke", **facts,
+    )  # fmt: skip
+
+    assert end_effective.judge(row, EMPTY).state is wanted
+
+
+def test_what_a_name_of_many_servers_shows_violates_nothing() -> None:
+    late = {"issue_leaf": 1, "end_leaf": 2, "end_time": 50, "late_uses": 2, "late_leaves": [4], "late_first": 60}
+    made_up = "db_role:postgresql:v-kubernet-app-aaaaaaaaaaaaaaaaaaaa-1772445600"
+    for key, wanted in ((made_up, State.VIOLATED), ("db_role:postgresql:report", State.UNPROVEN)):
+        ended = of(end_effective.Row, key=key, end_effect="credential.drop", **late)
+        within = of(used_within.Row, key=key, end_effect="credential.drop", uses=3, **late)
+
+        assert end_effective.judge(ended, EMPTY).state is wanted
+        assert used_within.judge(within, EMPTY).state is wanted

@@ -14,6 +14,8 @@ from custody.model.times import text
 
 DIGEST_SOURCE = "aws.cloudtrail_digest"
 SHOWN = 16
+DELIVERED = 2 * 3_600_000_000
+"""Within what time a digest comes after its hour (µs)."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +38,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[tuple[str, int | None], ...]
 
 
-def build(engine: Engine, names: Sequence[tuple[str, str]]) -> tuple[Found, ...]:
-    """Make ``whole_periods``; gives every certificate. ``names`` are the files that were read, with content hashes."""
-    found = [*_cloudtrail(engine, names), *_expected(engine)]
+def build(engine: Engine, names: Sequence[tuple[str, str]], as_of: int | None = None) -> tuple[Found, ...]:
+    """Make ``whole_periods``; gives every certificate. ``names`` are the files that were read, with content hashes.
+
+    ``as_of`` is the time of judgement (µs): digests must have come until two hours before it.
+    """
+    found = [*_cloudtrail(engine, names, None if as_of is None else as_of - DELIVERED), *_expected(engine)]
     rows = [
         (each.shown.source, each.shown.account, each.shown.region, since, until)
         for each in found
@@ -71,7 +76,7 @@ def _whose(shown: Certificate) -> str:
     return f"{shown.source} {' '.join(part for part in parts if part)}".strip()
 
 
-def _cloudtrail(engine: Engine, names: Sequence[tuple[str, str]]) -> list[Found]:
+def _cloudtrail(engine: Engine, names: Sequence[tuple[str, str]], until: int | None) -> list[Found]:
     if not engine.number(f"SELECT count(*) FROM every_part WHERE source = '{DIGEST_SOURCE}'"):
         return []
     contents: dict[str, set[str]] = defaultdict(set)
@@ -80,7 +85,8 @@ def _cloudtrail(engine: Engine, names: Sequence[tuple[str, str]]) -> list[Found]
         contents[name].add(content)
     frozen = {name: frozenset(hashes) for name, hashes in contents.items()}
     keys = _keys(engine)
-    return [_certified(span) for span in spans([check(each, keys, frozen) for each in _digests(engine)])]
+    checked = [check(each, keys, frozen) for each in _digests(engine)]
+    return [_certified(span) for span in spans(checked, until)]
 
 
 def _keys(engine: Engine) -> Mapping[str, bytes]:

@@ -109,16 +109,22 @@ def public_key(value: str) -> bytes | None:
         return None
 
 
-def spans(checked: Sequence[Checked]) -> tuple[Span, ...]:
-    """What the digests of each account and region come to, tiled over time."""
+def spans(checked: Sequence[Checked], until: int | None = None) -> tuple[Span, ...]:
+    """What the digests of each account and region come to, tiled over time.
+
+    ``until`` is the time (µs) up to which digests must have come by now: what is missing before it was cut off.
+    """
     ordered = sorted(checked, key=lambda each: (each.digest.account, each.digest.region, each.digest.start))
     grouped = groupby(ordered, key=lambda each: (each.digest.account, each.digest.region))
-    return tuple(_span(account, region, list(those)) for (account, region), those in grouped)
+    return tuple(_span(account, region, list(those), until) for (account, region), those in grouped)
 
 
-def _span(account: str, region: str, those: Sequence[Checked]) -> Span:
-    gaps = _gaps(those)
+def _span(account: str, region: str, those: Sequence[Checked], until: int | None) -> Span:
     length = max(those[0].digest.end - those[0].digest.start, 1)
+    gaps = _gaps(those)
+    last = max(each.digest.end for each in those)
+    if until is not None and until - last >= length:
+        gaps.append((last, until))
     counts = {name: sum(each.signature == name for each in those) for name in (VERIFIED, NOT_CHECKED, WRONG)}
     return Span(
         account=account,
@@ -171,7 +177,12 @@ def _problems(those: Sequence[Checked], gaps: Sequence[tuple[int, int]]) -> list
     """Each problem in words with the leaf that shows it; the digest after a gap shows the gap."""
     found: list[tuple[str, int]] = []
     after = {each.digest.start: each.digest.leaf for each in those}
-    found += [(f"no digest for {(end - start) // 3_600_000_000 or 1} h", after[end]) for start, end in gaps]
+    newest = max(those, key=lambda each: each.digest.end).digest.leaf
+    found += [
+        (f"no digest for {(end - start) // 3_600_000_000 or 1} h{'' if end in after else ', to the end'}", leaf)
+        for start, end in gaps
+        for leaf in (after.get(end, newest),)
+    ]
     for each in those:
         leaf = each.digest.leaf
         found += [(f"{name} {CHANGED}", leaf) for name in each.changed]

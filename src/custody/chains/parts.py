@@ -76,8 +76,8 @@ VOID = """
       ON p.source = f.source AND p.request_id = f.request_id AND p.key = f.key AND p.stage = 'use'
      AND p.outcome = 'success'
     WHERE f.source = 'postgresql' AND f.stage = 'use' AND f.outcome <> 'success'
-      AND CAST(regexp_extract(f.event, '/([0-9]+)@', 1) AS BIGINT)
-          = CAST(regexp_extract(p.event, '/([0-9]+)@', 1) AS BIGINT) + 1
+      AND CAST(nullif(regexp_extract(f.event, '/([0-9]{1,17})@', 1), '') AS BIGINT)
+          = CAST(nullif(regexp_extract(p.event, '/([0-9]{1,17})@', 1), '') AS BIGINT) + 1
 """
 """Parts that a later record of the same request takes back: some logs write before they act, and the failure after. A
 statement of PostgreSQL is taken back by the error on the line after it."""

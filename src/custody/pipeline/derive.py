@@ -50,7 +50,7 @@ def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
     rules = load()
     build.build(engine, committed.files, committed.repeated, contract, facts_of_sources(committed.mapped))
     as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
-    certificates = completeness.build(engine, committed.names)
+    certificates = completeness.build(engine, committed.names, as_of)
     holes.build(engine, committed.skips, committed.damaged, contract, as_of)
     completeness.add_holes(engine, certificates)
     judging.prepare(engine, rules, as_of or 0)

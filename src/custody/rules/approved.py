@@ -6,7 +6,7 @@ session name or a ticket's key is a claim, though what such a claim shows to be 
 
 import msgspec
 
-from custody.model.contracts import Approval, Contract
+from custody.model.contracts import Approval, Contract, matches
 from custody.model.times import text
 from custody.model.verdicts import (
     Basis,
@@ -56,6 +56,8 @@ FACTS = """
            count(DISTINCT CASE WHEN effect = 'approval.deny' THEN leaf END) AS refused,
            min(CASE WHEN late THEN time END) AS late_time, min(needed) AS needed,
            min(via) AS via, min(CASE WHEN granted THEN approver END) AS approver,
+           array_sort(array_agg(DISTINCT CASE WHEN granted AND NOT late AND NOT own AND strong THEN approver END))
+               AS approvers,
            array_sort(array_agg(DISTINCT leaf)) AS leaves
     FROM told
     GROUP BY key
@@ -80,6 +82,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     needed: int | None
     via: str | None
     approver: str | None
+    approvers: list[str | None] | None
     leaves: list[int] | None
 
 
@@ -95,11 +98,20 @@ def judge(row: Row, contract: Contract) -> Verdict:
     leaves = (*row.leaves, *(() if row.issue_leaf is None else (row.issue_leaf,)))
     separate = not asked.not_ or "requester" not in asked.not_ or (row.apart or 0) >= asked.count
     if (row.good_strong or 0) >= asked.count and separate:
+        if _entitled(row, asked) < asked.count:
+            who = f"approved before use by {_short(row.approver)}; whether that is {asked.by} is not known"
+            return unproven(who, Best.INDICATED, *leaves)
         return proved(f"{row.good_strong} approval(s) before use, by {_short(row.approver)}", Basis.OBSERVED, *leaves)
     if row.good >= asked.count:
         why = "the requester is not known" if not separate else f"through {row.via}, which the client names"
         return unproven(f"approved before use by {_short(row.approver)}, {why}", Best.INDICATED, *leaves)
     return _wrong(row, asked, leaves)
+
+
+def _entitled(row: Row, asked: Approval) -> int:
+    """How many of those who approved are surely among those who may: who is in a group only a register knows."""
+    names = [one for one in row.approvers or () if one is not None]
+    return sum(any(matches(asked.by, name) for name in (one, one.split(":", 2)[-1])) for one in names)
 
 
 def _wrong(row: Row, asked: Approval, leaves: tuple[int, ...]) -> Verdict:

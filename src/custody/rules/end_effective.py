@@ -6,24 +6,57 @@ from custody.chains.credentials import PROPAGATION
 from custody.model.contracts import Contract
 from custody.model.effects import said
 from custody.model.times import text as moment
-from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, open_until, proved, unproven, violated
+from custody.model.verdicts import (
+    Basis,
+    Best,
+    Question,
+    Severity,
+    Verdict,
+    indicated,
+    open_until,
+    proved,
+    unproven,
+    violated,
+)
 from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
-from custody.rules.settling import issuer_log
+from custody.rules.settling import Settles, issuer_log
+from custody.rules.shared_names import SAME_NAME, of_many_servers
 
 SECOND = 1_000_000
 
 FACTS = """
-    SELECT c.key AS key, min(w.until) AS closed_until, count(*) AS closed_regions
+    WITH closed AS (
+        SELECT c.key AS key, min(w.until) AS closed_until, count(*) AS closed_regions
+        FROM credentials c
+        JOIN digest_regions r ON r.account = c.account
+        LEFT JOIN whole_periods w
+          ON w.source = 'aws.cloudtrail' AND w.account = r.account AND w.region = r.region
+         AND w.since <= coalesce(c.end_time, c.not_after) AND w.until > coalesce(c.end_time, c.not_after)
+        WHERE c.key LIKE 'aws_akid:%' AND coalesce(c.end_time, c.not_after) IS NOT NULL
+        GROUP BY c.key
+        HAVING count(*) = count(w.until)
+    ), open AS (
+        SELECT s.key AS key, count(*) AS open_sessions, min(s.open_leaf) AS open_leaf
+        FROM sessions s
+        JOIN credentials c ON c.key = s.key
+        WHERE s.closed IS NULL AND s.opened <= coalesce(c.end_time, c.not_after)
+        GROUP BY s.key
+    ), verifier AS (
+        SELECT max(time) AS verifier_until FROM parts WHERE source = 'postgresql'
+    )
+    SELECT c.key AS key, x.closed_until, x.closed_regions, coalesce(o.open_sessions, 0) AS open_sessions,
+           o.open_leaf, v.verifier_until
     FROM credentials c
-    JOIN digest_regions r ON r.account = c.account
-    LEFT JOIN whole_periods w
-      ON w.source = 'aws.cloudtrail' AND w.account = r.account AND w.region = r.region
-     AND w.since <= coalesce(c.end_time, c.not_after) AND w.until > coalesce(c.end_time, c.not_after)
-    WHERE c.key LIKE 'aws_akid:%' AND coalesce(c.end_time, c.not_after) IS NOT NULL
-    GROUP BY c.key
-    HAVING count(*) = count(w.until)
+    LEFT JOIN closed x ON x.key = c.key
+    LEFT JOIN open o ON o.key = c.key
+    CROSS JOIN verifier v
+    WHERE x.key IS NOT NULL OR o.key IS NOT NULL OR c.key LIKE 'db_role%' OR c.key LIKE 'vault_lease:%'
 """
-"""Until when CloudTrail is known to be whole, without a gap from the end on, in every region that has digests."""
+"""Until when CloudTrail is known to be whole from the end on, in the regions that have digests; sessions that were open
+at the end and were not seen to close; and how far the log of the server was read that checks database roles."""
+
+CHECKED_ELSEWHERE = ("db_role:", "db_role_hmac:", "vault_lease:")
+"""Keys that Vault issues and ends, and another server checks: that Vault revoked one is no word of that server."""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +82,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     surviving_closed: int | None
     closed_until: int | None
     closed_regions: int | None
+    open_sessions: int | None
+    open_leaf: int | None
+    verifier_until: int | None
     key: str
 
 
@@ -58,6 +94,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
     cited = tuple(leaf for leaf in (issued, row.end_leaf) if leaf is not None)
     if row.late_uses:
         text = f"{_calls(row.late_uses)} after the end"
+        if of_many_servers(row.key, row.end_effect):
+            return indicated(f"{text}; {SAME_NAME}", Severity.MEDIUM, *(row.late_leaves or []), *cited)
         return violated(text, Basis.OBSERVED, *(row.late_leaves or []), *cited, count=row.late_uses + len(cited))
     if row.surviving_sessions and not row.end_disputed and not row.issue_disputed:
         return _survived(row, cited)
@@ -86,16 +124,24 @@ def _survived(row: Row, cited: tuple[int, ...]) -> Verdict:
 
 
 def _over(what: str, end: int | None, row: Row, cited: tuple[int, ...]) -> Verdict:
-    """Closed-world where signed digests prove the log whole from the end on, else as the issuer documents it."""
+    """As the issuer documents it. Signed digests are named, and prove no more: which regions there are is not known."""
     if row.last_success is not None and end is not None and row.last_success > end and not _aws(row):
         late = f"{what}, and a success came {(row.last_success - end) / SECOND:.1f} s after"
         return unproven(f"{late}: a check that was made before may be remembered that long", Best.INDICATED, *cited)
+    if row.open_sessions:
+        opened = () if row.open_leaf is None else (row.open_leaf,)
+        return unproven(
+            f"{what}, and a session that was open then was not seen to close", Best.INDICATED, *cited, *opened
+        )
+    if row.key.startswith(CHECKED_ELSEWHERE) and (end is None or (row.verifier_until or 0) < end):
+        unread = f"{what}, and the log of the server that checks it was not read until then"
+        return unproven(unread, Best.INDICATED, *cited, settles=Settles.DATABASE_ROLE)
     text = f"{what}, and {_later(row.last_success, end)}"
     if row.closed_until is None or (row.last_success or 0) > (end or 0):
         return proved(text, Basis.ISSUER_ENFORCED, *cited)
     where = "1 region" if row.closed_regions == 1 else f"{row.closed_regions} regions"
-    scope = f"; the management events of its account in {where} are whole until {moment(row.closed_until)}"
-    return proved(text + scope, Basis.CLOSED_WORLD, *cited)
+    scope = f"; its account's management events in the {where} with digests are whole until {moment(row.closed_until)}"
+    return proved(text + scope, Basis.ISSUER_ENFORCED, *cited)
 
 
 def _aws(row: Row) -> bool:

@@ -7,6 +7,7 @@ from custody.model.effects import said
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, indicated, unproven, violated
 from custody.rules.rule import ISSUED_HERE, Rule
 from custody.rules.settling import Settles
+from custody.rules.shared_names import SAME_NAME, of_many_servers
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -28,6 +29,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     run_end_leaf: int | None
     run_late_uses: int
     run_late_leaves: list[int] | None
+    key: str
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -36,6 +38,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         cited = [*(row.late_leaves or []), *(leaf for leaf in (row.end_leaf,) if leaf is not None)]
         ended = row.end_time is not None and row.late_first > row.end_time
         text = f"{_calls(row.late_uses)} after {said(row.end_effect) if ended else 'expiry'}"
+        if of_many_servers(row.key, row.end_effect if ended else None):
+            return indicated(f"{text}; {SAME_NAME}", Severity.MEDIUM, *cited)
         return violated(text, Basis.OBSERVED, *cited, count=row.late_uses + (row.end_leaf is not None))
     if row.run_late_uses and row.run_end_leaf is not None:
         return indicated(

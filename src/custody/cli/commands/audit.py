@@ -77,9 +77,10 @@ def COMMAND(  # noqa: N802  # the name under which the command is looked up
 ) -> int:
     """Read logs, seal them, join them into chains, judge every chain, and show it.
 
-    PATH is a file or folder: CloudTrail as delivered (.json.gz), arrays, NDJSON, lookup-events output, EventBridge
-    envelopes; .gz, .zip and .tar.gz of them. Run it again: nothing is counted twice. With --follow it goes on as files
-    grow, appear and are rotated, says each step on stderr, and shows the same page at its end.
+    PATH is a file or folder of logs of any kind that `custody sources` lists, as their products write them or wrapped
+    by what carried them, mixed as they come; .gz, .zip and .tar.gz of them. Run it again: nothing is counted twice.
+    With --follow it goes on as files grow, appear and are rotated, says each step on stderr, and shows the same page
+    at its end.
     """
     from custody.cli.output import emit, emit_line, style
     from custody.cli.progress import watching

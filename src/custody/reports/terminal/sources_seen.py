@@ -15,6 +15,10 @@ def certificates(report: Report, style: Style = PLAIN) -> list[str]:
     if not report.certificates:
         return []
     lines = [line for each in report.certificates for line in _certificate(each, style)]
+    told = {each.source for each in report.certificates}
+    silent = sorted({part.source for part in report.scope.read} - told)
+    if silent:
+        lines += wrapped(f"not known to be complete, nothing in them tells: {', '.join(silent)}", ROOM)
     return _titled("COMPLETE", lines, style)
 
 
