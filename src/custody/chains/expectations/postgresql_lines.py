@@ -13,7 +13,7 @@ EXPECTATION = Expectation(
     sql="""
         WITH lines AS (
             SELECT DISTINCT regexp_extract(event, '^([^/]+)/[0-9]+', 1) AS session,
-                   CAST(regexp_extract(event, '^[^/]+/([0-9]+)', 1) AS BIGINT) AS line, time
+                   CAST(nullif(regexp_extract(event, '^[^/]+/([0-9]{1,10})(@|$)', 1), '') AS BIGINT) AS line, time
             FROM every_part
             WHERE source = 'postgresql' AND event LIKE '%/%'
         ), opening AS (
