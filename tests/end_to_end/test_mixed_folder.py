@@ -39,7 +39,8 @@ def test_every_kind_is_read_beside_every_other(mixed: tuple[int, Report]) -> Non
 def test_a_line_number_past_all_reason_stops_nothing(tmp_path: Path) -> None:
     record = {
         "timestamp": "2026-01-05 12:00:00.000 UTC", "user": "app", "dbname": "d", "pid": 1, "session_id": "6b02e2fc.1",
-        "line_num": 9999999999999999999, "error_severity": "FATAL", "state_code": "28P01", "backend_type": "client backend",
+        "line_num": 9999999999999999999, "error_severity": "FATAL", "state_code": "28P01",
+        "backend_type": "client backend",
         "message": 'password authentication failed for user "app"',
     }  # fmt: skip
     log = tmp_path / "postgresql.json"

@@ -32,6 +32,14 @@ def kept(text: str) -> str:
         ("ALTER ROLE app PASSWORD 'must-not-\"stay\"'", "ALTER ROLE app PASSWORD 'custody-masked:pasted'"),
         ("a\ntoken: must-not-stay", "a\ntoken: custody-masked:pasted"),
         ("?access_token=must-not-stay&x=1", "?access_token=custody-masked:pasted&x=1"),
+        ("--password%3Dmust-not-stay&x=1", "--password%3Dcustody-masked:pasted&x=1"),
+        ("run --db-password must-not-stay -v", "run --db-password custody-masked:pasted -v"),
+        ("command=--token&command=must-not-stay&c=1", "command=--token&command=custody-masked:pasted&c=1"),
+        ("STRIPE_KEY=must-not-stay x", "STRIPE_KEY=custody-masked:pasted x"),
+        ("/a?sig=must-not-stay&b=1", "/a?sig=custody-masked:pasted&b=1"),
+        ("redis://:must-not-stay@db", "redis://:custody-masked:pasted@db"),
+        ("postgres%3A%2F%2Fu%3Amust-not-stay%40db", "postgres%3A%2F%2Fu%3Acustody-masked:pasted%40db"),
+        ("identified with plain by 'must-not-stay'", "identified with plain by 'custody-masked:pasted'"),
         ("aws_secret_access_key = must-not-stay", "aws_secret_access_key = custody-masked:pasted"),
     ],
 )
@@ -49,6 +57,9 @@ def test_what_has_the_shape_of_a_secret_is_masked(text: str, expected: str) -> N
         "OPS-42 approved by bob",
         "https://example.org/a:b@c",
         "a basic check of the bearer",
+        "partition_key=orders",
+        "run --token --verbose",
+        "status code=200000",
     ],
 )
 def test_what_has_not_stays(text: str) -> None:
@@ -80,7 +91,23 @@ def test_masking_twice_changes_nothing_and_leaves_json(text: str, name: str) -> 
 
 @pytest.mark.parametrize(
     "piece",
-    [b"eyJ", b"eyJ-", b"eyJabcdefgh.", b"://a", b"password '", b"token=", b"bearer ", b"ghp_", b"hvs.", b"\\\\u0065"],
+    [
+        b"eyJ",
+        b"eyJ-",
+        b"eyJabcdefgh.",
+        b"://a",
+        b"password '",
+        b"token=",
+        b"bearer ",
+        b"ghp_",
+        b"hvs.",
+        b"--",
+        b"--a ",
+        b"?sig=",
+        b"%3a%2f%2f",
+        b"'identified with ",
+        b"\\\\u0065",
+    ],
 )
 def test_cost_grows_with_length_alone(piece: bytes) -> None:
     raw = b'{"reason":"' + piece * (400_000 // len(piece)) + b'"}'

@@ -11,6 +11,7 @@ import pytest
 
 from custody.sources import pasted_secrets, secret_names, secret_spans
 from custody.sources.github_audit import token_shapes
+from custody.sources.kubernetes_audit import secrets as kubernetes
 from custody.sources.masking import mask
 from custody.sources.otel_otlp import secrets as otel
 from custody.sources.postgresql import secrets as postgresql
@@ -39,6 +40,16 @@ PASTED = (
     b'"x":"https://example.org/?token=must-not-stay"',
     b'"x":"-----BEGIN PRIVATE KEY-----must+not+stay"',
     b'"x":"IQoJb3JpZ2luX21ustnotstay"',
+    b'"x":["--token","must-not-stay"]',
+    b'"x":"[\\"--token\\", \\"must-not-stay\\"]"',
+    b'"x":[{"stringValue":"--db-password"},{"stringValue":"must-not-stay"}]',
+    b'"x":"run --password must-not-stay"',
+    b'"x":"exec?command=--password%3Dmust-not-stay&command=--token&command=must-not-stay"',
+    b'"x":"exec?command=postgres%3A%2F%2Fme%3Amust-not-stay%40db"',
+    b'"x":"STRIPE_KEY=must-not-stay STRIPE_KEY%3Dmust-not-stay"',
+    b'"x":"/a?sig=must-not-stay&code=must-not-stay"',
+    b'"x":"create user a identified with plain by \'must-not-stay\'"',
+    b'"x":"redis://:must-not-stay@db.example.org"',
     b'"x-hub-signature-256":"sha256=0123456789abcdef"',
 )
 PLAIN = (b'"x":"nothing"', b'"nextToken":"a cursor"', b'"x":"a:/\\/b@c"', '"x":"K\u212aey \u017fecret"'.encode())
@@ -60,6 +71,7 @@ SEARCHES: tuple[tuple[Screen, Callable[[bytes], object], object], ...] = (
     (secret_names.SUSPECTS, pasted_secrets.find, secret_spans.NOTHING),
     (secret_names.SUSPECTS, token_shapes.find, secret_spans.NOTHING),
     (postgresql.SCREEN, lambda raw: postgresql.hinted_bytes(raw) or postgresql.hinted(raw.decode()), False),
+    (otel.PASTED, lambda raw: pasted_secrets.joined(raw, ()), ()),
     (otel.SCREEN, lambda raw: [*otel.own(raw)], []),
 )
 
@@ -80,6 +92,13 @@ def test_every_pasted_secret_is_stopped() -> None:
     assert not any(secret_names.SUSPECTS.passed(raw) for raw in stopped)
     secret_names.SUSPECTS.look([])
     assert all(pasted_secrets.find(raw).spans or token_shapes.find(raw).spans for raw in stopped)
+
+
+def test_kubernetes_suspects_whatever_its_search_finds() -> None:
+    suspects = kubernetes.suspects(RAWS)
+    passed = [raw for raw, suspect in zip(RAWS, suspects, strict=True) if not suspect]
+    assert [raw for raw in passed if kubernetes.find(raw).spans] == []
+    assert len(passed) > len(RAWS) // 20
 
 
 def test_a_few_records_are_suspected_as_a_search_finds() -> None:

@@ -10,7 +10,7 @@ hostile input costs time in proportion to its length.
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 import msgspec
@@ -19,7 +19,7 @@ from custody.model.events import Event, Skip
 from custody.model.records import Identity, SecretSpan
 from custody.sources import identities, secret_names, secret_spans
 from custody.sources.decoding import told
-from custody.sources.escapes import plain
+from custody.sources.escapes import plain, trailing_zeros
 from custody.sources.masking import PREFIX, mask
 from custody.sources.secret_spans import Found
 
@@ -31,15 +31,38 @@ Search = Callable[[bytes], Found]
 Texts = Callable[[bytes], Iterable[SecretSpan]]
 """The strings of a record whose contents are masked whatever they hold."""
 _ROUNDS = 4
+_MASK = re.compile(rb"custody-masked:[a-z]+")
+_QUOTE = re.compile(rb'(?<!\\)(\\+)"')
 
 _BEGIN = rb"(?:(?<![a-z0-9_-])|(?<=\\[nrtbf]))"
 _NAMES = rb"passwords?|passwd|passphrase|pwd|secret|(?:api|access|secret|private)[_ -]?key"
-_ASSIGNED = (rb"(?<!custody-masked:)(?:(?:%s|token) {0,4}=|(?:%s|%stoken) {0,4}:) {0,4}([^\s\"\\,;&<>]{4,})") % (
+_ASSIGNED = (
+    rb"(?<!custody-masked:)(?:(?:%s|token) {0,4}(?:=|%%3d)|(?:%s|%stoken) {0,4}:) {0,4}([^\s\"\\,;&<>]{4,})"
+) % (
     _NAMES,
     _NAMES,
     _BEGIN,
 )
 """A name and its value. ``vault_token:…`` is a typed key, ``access_token=…`` a secret, and a mask is no name."""
+_FLAG = rb"--?[a-z0-9_.-]{0,64}?(?:%s|token)" % _NAMES
+_VALUE = rb"((?!--|custody-masked:)[^\s\"\\,;&<>]{4,})"
+_FLAGGED = rb"(?:(?<![a-z0-9_-])|(?<=%%20))(?=--)%s(?: {1,4}|%%20|\+|&command=)%s" % (_FLAG, _VALUE)
+"""``--password VALUE`` in a command line, or in the query of a call that runs one in a pod."""
+_LISTED = rb"(?<!\\)\"%s\"\s*+(?:,|\}\s*+,\s*+\{\s*+\"stringvalue\"\s*+:)\s*+\"((?!--)(?:[^\"\\]|\\.)++)\"" % _FLAG
+"""Two strings of an array of arguments, in plain JSON or as OTLP writes it."""
+_SPACE = rb"(?:[ \t]|\\[nrt])*+"
+_LISTED_WITHIN = rb"(?<!\\)\\\"%s\\\"%s,%s\\\"((?!--)(?:[^\"\\]|\\\\(?:\\[\"\\]|[^\"\\])|\\[/bfnrt])++)\\\"" % (
+    _FLAG,
+    _SPACE,
+    _SPACE,
+)
+"""The same in JSON that stands in a string."""
+_PARAMETER = (
+    rb"(?:[?&]|%3f|%26)(?:sig|signature|code|auth|jwt|session(?:_?id)?|credentials?)(?:=|%3d)"
+    rb"((?!custody-masked:)[^\s\"\\&#<>]{4,})"
+)
+_CAPITALS = re.compile(rb"(?<=[A-Z0-9_])KEY(?:=|%3[Dd])((?!custody-masked:)[^\s\"\\,;&<>]{4,})")
+"""A variable: only its capitals tell ``STRIPE_KEY=…`` from any key of a table."""
 _SHAPES = (
     ((b"eyj",), re.compile(_BEGIN + rb"(eyj[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*)")),
     ((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), re.compile(rb"(gh[opsru]_[a-z0-9]{20,})")),
@@ -48,11 +71,19 @@ _SHAPES = (
     ((b"xox",), re.compile(rb"(xox[abeoprs]-[a-z0-9-]{10,})")),
     ((b"hvs.", b"hvb.", b"hvr."), re.compile(rb"(hv[sbr]\.[a-z0-9_-]{20,})")),
     ((b"bearer ", b"basic "), re.compile(rb"(?:bearer|basic) {1,4}([a-z0-9._~+/=-]{16,})")),
-    ((b"://",), re.compile(rb"://(?!custody-masked:)[^/\s:@\"\\]{1,128}:([^/\s@\"\\]{1,256})@")),
+    ((b"://",), re.compile(rb"://(?!custody-masked:)[^/\s:@\"\\]{0,128}:([^/\s@\"\\]{1,256})@")),
+    (
+        (b"%3a%2f%2f",),
+        re.compile(rb"%3a%2f%2f[^\s\"\\&%]{0,128}%3a((?!custody-masked:)(?:[^\s\"\\&%]|%(?!40|2f)){1,256})%40"),
+    ),
+    ((b"--",), re.compile(_FLAGGED)),
+    ((b'"-',), re.compile(_LISTED)),
+    ((b'\\"-',), re.compile(_LISTED_WITHIN)),
+    ((b"sig", b"code", b"auth", b"jwt", b"session", b"credential"), re.compile(_PARAMETER)),
     ((b"passw", b"passphrase", b"pwd", b"secret", b"token", b"key"), re.compile(_ASSIGNED)),
     (
-        (b"password ", b"identified by "),
-        re.compile(rb"(?:password|identified by) {1,4}'((?:[^'\"\\]|\\.){1,4096}+)'"),
+        (b"password ", b"identified "),
+        re.compile(rb"(?:password|identified (?:with [^\s'\"\\]{1,64} )?by) {1,4}e?'((?:[^'\"\\]|\\.){1,4096}+)'"),
     ),
 )
 """What must occur, and the shape, both over lower-case bytes."""
@@ -64,15 +95,44 @@ def find(raw: bytes, *, broad: bool = False, texts: Texts | None = None) -> Foun
     ``broad`` takes every member whose name holds a telling word, as for records that nobody understands. A mask can
     make its surroundings look like a secret; such are taken too, so that a masked record has nothing left to mask.
     """
-    found = _once(raw, broad, texts)
+    return settled(raw, lambda each: _once(each, broad, texts))
+
+
+def settled(raw: bytes, search: Search) -> Found:
+    """What ``search`` finds in ``raw``, and what it finds again where the masks of that stand."""
+    found = search(raw)
     spans = found.spans
     for _ in range(_ROUNDS if spans else 0):
         kept = mask(raw, spans)
-        more = _once(kept, broad, texts).spans
+        more = search(kept).spans
         if mask(kept, more) == kept:
             break
         spans = tuple(_apart(sorted((*_original(more, spans), *spans), key=_place)))
     return Found(spans, found.unsure)
+
+
+def joined(raw: bytes, own: Iterable[SecretSpan]) -> tuple[SecretSpan, ...]:
+    """The spans that a source found by rules of its own and what is pasted into text, in order and apart.
+
+    What is masked already keeps its class. In a record that is a JSON string no span leaves a string of that JSON.
+    """
+    pasted = [
+        span for span in map(partial(_within, raw), _pasted(raw)) if not _MASK.fullmatch(raw, span.start, span.end)
+    ]
+    return tuple(_apart(sorted((*own, *pasted), key=_place))) if pasted else tuple(own)
+
+
+def holds(text: str) -> bool:
+    """Whether anything in a text has the shape of a secret."""
+    return next(_pasted(text.encode("utf-8", "replace")), None) is not None
+
+
+def _within(raw: bytes, span: SecretSpan) -> SecretSpan:
+    if raw[:1] == b'"':
+        for quote in _QUOTE.finditer(raw, span.start, span.end):
+            if trailing_zeros(len(quote[1]) + 1) == 1:
+                return SecretSpan(span.start, quote.end() - 2, span.secret)
+    return span
 
 
 @lru_cache(maxsize=4)
@@ -152,6 +212,9 @@ def _pasted(raw: bytes) -> Iterator[SecretSpan]:
         if _holds(low, needles):
             for found in pattern.finditer(low):
                 yield SecretSpan(document.original(found.start(1)), document.original(found.end(1)), CLASS)
+    if b"KEY" in document.text:
+        for found in _CAPITALS.finditer(document.text):
+            yield SecretSpan(document.original(found.start(1)), document.original(found.end(1)), CLASS)
 
 
 def _holds(low: bytes, needles: tuple[bytes, ...]) -> bool:

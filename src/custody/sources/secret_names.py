@@ -84,9 +84,16 @@ WORDS = (
 """What occurs wherever SCREEN matches: it stops more, and is ready five times as soon (RE2 takes long to compile)."""
 
 _PASTED = (
-    r"(?i:eyj[a-z0-9_-]+\.|gh[opsru]_|github_pat_|glpat-|xox[abeoprs]-|hv[sbr]\.|bearer |basic |identified by"
-    r"|://[^/\s:@\"\\]+:[^/\s@\"\\]+@|key *[=:] *[^\s\"\\,;&<>])"
+    r"(?i:eyj[a-z0-9_-]+\.|gh[opsru]_|github_pat_|glpat-|xox[abeoprs]-|hv[sbr]\.|bearer |basic |identified (?:by|with) "
+    r"|%3a%2f%2f|(?:[?&]|%3f|%26)(?:sig|code|auth|jwt|session|credential)[a-z_]*(?:=|%3d)"
+    r"|://[^/\s:@\"\\]*:[^/\s@\"\\]+@|key *(?:[=:]|%3d) *[^\s\"\\,;&<>])"
 )
+PASTED = _PASTED + (
+    r"|(?i:(?:passwords?|passwd|passphrase|pwd|secret|token) *(?:[=:]|%3d) *[^\s\"\\,;&<>]|password +e?'"
+    r"|--?[a-z0-9_.-]*(?:passwords?|passwd|passphrase|pwd|secret|token|key)"
+    r"(?: |%20|[+]|&command=|\\*\"[\s\\nrt]*[,}]))|\\u"
+)
+"""What occurs in every record in which ``pasted_secrets.joined`` finds something: it stops fewer than SUSPECTS."""
 SUSPECTS = Screen(f"{WORDS}|{_PASTED}", least=8 * 1024)
 """Stops every record in which ``secret_spans``, ``pasted_secrets`` or GitHub's ``token_shapes`` find something."""
 

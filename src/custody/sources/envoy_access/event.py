@@ -10,7 +10,7 @@ import msgspec
 
 from custody.errors import SourceError
 from custody.model.events import Asserter, Event, Outcome, Part, Skip, Stage
-from custody.sources import moments, pasted_secrets
+from custody.sources import moments
 from custody.sources.decoding import told
 from custody.sources.envoy_access import facts as said
 from custody.sources.envoy_access import identity, peer, text
@@ -38,7 +38,7 @@ def read(kept: bytes, _form: str) -> tuple[Event, ...] | Skip:
 
 def _read(raw: bytes) -> Event:
     """The event of the line as it is kept, also where ``raw`` is the original."""
-    spans = pasted_secrets.find(raw).spans
+    spans = identity.secrets(raw).spans
     kept = mask(raw, spans) if spans else raw
     facts = _facts(kept)
     return _event(facts, identity.name(kept) or "")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from custody.model.records import SecretSpan
-from custody.sources import screen, secret_spans
+from custody.sources import pasted_secrets, screen, secret_spans
 from custody.sources import secret_names as names
 from custody.sources.escapes import Plain, plain
 from custody.sources.secret_spans import Found
@@ -37,7 +37,7 @@ _TOKEN = re.compile(
 
 
 NOTHING = Found((), unsure=False)
-_SCREEN = rf"{names.SCREEN}|[sS]ecret|eyJ"
+_SCREEN = rf"{names.SCREEN}|[sS]ecret|eyJ|{names.PASTED}"
 """What occurs in every record in which ``find`` finds something (RE2 syntax)."""
 
 
@@ -48,10 +48,15 @@ def suspects(raws: Sequence[bytes]) -> list[bool]:
 
 def find(raw: bytes) -> Found:
     """The secrets in ``raw``, one valid JSON value or a string that holds one."""
+    return pasted_secrets.settled(raw, _once)
+
+
+def _once(raw: bytes) -> Found:
     document = plain(raw)
     found = secret_spans.find(_renamed(document.text))
     spans = [*found.spans, *_tokens(document.text, found.spans)]
-    return Found(tuple(_original(document, span) for span in sorted(spans, key=_start)), found.unsure)
+    own = [_original(document, span) for span in sorted(spans, key=_start)]
+    return Found(pasted_secrets.joined(raw, own), found.unsure)
 
 
 def _start(span: SecretSpan) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from custody.model.records import SecretSpan
-from custody.sources import secret_names, secret_spans
+from custody.sources import pasted_secrets, secret_names, secret_spans
 from custody.sources.escapes import plain
 from custody.sources.otel_otlp import telling
 from custody.sources.screen import Screen
@@ -29,6 +29,9 @@ SCREEN = Screen(
     least=8 * 1024,
 )
 """Stops every batch in which ``own`` finds something."""
+
+PASTED = Screen(secret_names.PASTED, least=8 * 1024)
+"""Stops every batch with a secret that was pasted into text."""
 
 Spot = tuple[int, int, str]
 Extent = tuple[int, int]
@@ -77,10 +80,22 @@ def glance(raws: Sequence[bytes]) -> None:
     """Sieve many batches at once, so that ``find`` need not search most of them."""
     secret_names.SUSPECTS.look(raws)
     SCREEN.look(raws)
+    PASTED.look(raws)
 
 
 def find(raw: bytes) -> Found:
     """The secrets in ``raw``, one valid JSON value."""
+    spans, unsure = pasted_secrets.settled(raw, _once)
+    return Found(spans, unsure)
+
+
+def _once(raw: bytes) -> secret_spans.Found:
+    named = _named(raw)
+    spans = named.spans if PASTED.passed(raw) else pasted_secrets.joined(raw, named.spans)
+    return secret_spans.Found(spans, named.unsure)
+
+
+def _named(raw: bytes) -> Found:
     known = secret_spans.find(raw)
     spots: list[Spot] = [(span.start, span.end, span.secret) for span in known.spans]
     if SCREEN.passed(raw):

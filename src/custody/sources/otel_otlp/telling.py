@@ -7,7 +7,7 @@ models that came before them.
 import re
 from functools import lru_cache
 
-from custody.sources import secret_names
+from custody.sources import pasted_secrets, secret_names
 
 CONTENT = "content"
 ADDRESS = "address"
@@ -74,7 +74,7 @@ def is_chat(event: bytes) -> bool:
 
 def is_clean(text: str) -> bool:
     """Whether ``text`` holds nothing that is or would be masked for its shape: only such text goes into an event."""
-    return _SHOWN.search(text) is None
+    return _SHOWN.search(text) is None and not pasted_secrets.holds(text)
 
 
 @lru_cache(maxsize=4096)

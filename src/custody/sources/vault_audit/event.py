@@ -17,9 +17,9 @@ from custody.sources.vault_audit.call import Call, hashed, login_mount, token
 from custody.sources.vault_audit.declared import agent, tags, trace
 from custody.sources.vault_audit.document import PREFIXED, document
 from custody.sources.vault_audit.identity import identify, named
+from custody.sources.vault_audit.masks import cleaned_error
 from custody.sources.vault_audit.pairs import has_a_name_twice
 from custody.sources.vault_audit.records import ENTRY, NO_AUTH, NO_RESPONSE, Auth, Entry
-from custody.sources.vault_audit.shapes import cleaned
 
 _SECRET_ID = re.compile(r"(auth/.+)/role/([^/]+)/(?:custom-)?secret-id")
 _REFUSED = (
@@ -63,7 +63,7 @@ def _event(kept: bytes, entry: Entry) -> Event:
         action=request.operation or entry.type,
         outcome=outcome,
         parts=_parts(call, outcome),
-        error=cleaned(entry.error),
+        error=cleaned_error(entry.error),
         account=call.space.strip("/") or (request.namespace.id if request.namespace else None) or None,
         category=mount,
         origin=request.remote_address or None,

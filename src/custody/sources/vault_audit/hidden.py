@@ -18,7 +18,7 @@ class _Found(Exception):
 
 def is_hidden(raw: bytes, document: Document) -> bool:
     """Whether nothing in the entry of ``raw`` is to be masked or unsure. False where that takes a closer look."""
-    if b"\\" in raw or shapes.has_hint(raw):
+    if b"\\" in raw or shapes.has_hint(raw) or document.entry.get("error"):
         return False
     try:
         strings = _members(document.entry, "", False, 0, names_known(document))

@@ -8,8 +8,11 @@ secret, and these only directly in the data of a path that is not a key-value st
 import re
 from functools import lru_cache
 
+import msgspec
+
 from custody.model.records import SecretSpan
-from custody.sources import secret_names
+from custody.sources import pasted_secrets, secret_names
+from custody.sources.masking import mask
 from custody.sources.vault_audit import shapes
 from custody.sources.vault_audit.document import Document, texts
 from custody.sources.vault_audit.places import Place, places
@@ -17,6 +20,9 @@ from custody.sources.vault_audit.places import Place, places
 is_secret_name = lru_cache(maxsize=4096)(secret_names.is_secret_name)
 TOKENS = frozenset({"client_token", "token"})
 DATA = (("request", "data"), ("response", "data"))
+ERROR = ("error",)
+_TEXT = msgspec.json.Decoder(str)
+_REFUSALS = frozenset({b"permission", b"invalid", b"expired", b"missing", b"not"})
 _STORES = frozenset({"kv", "generic", "cubbyhole", "plugin"})
 _ENGINES = re.compile(r"(?:auth|sys|identity)/|(?:.+/)?(?:creds|static-creds|sts|issue|sign|sign-verbatim|issuer)/")
 _STORED = re.compile(r"sys/(?:raw|wrapping|init|unseal|rekey|generate-root|tools|policy|policies)\b|cubbyhole/")
@@ -60,7 +66,28 @@ def _of_string(raw: bytes, place: Place, plain: bool) -> list[SecretSpan]:
         return [SecretSpan(place.start, place.end, "secret")]
     if path[:2] in DATA and not (plain and len(path) == 3 and is_plain(name, raw[place.start : place.end])):
         return [SecretSpan(place.start, place.end, "data")]
+    if path == ERROR:
+        return in_error(raw, place.start, place.end)
     return shapes.inside(raw, place.start, place.end)
+
+
+def in_error(raw: bytes, start: int, end: int) -> list[SecretSpan]:
+    """The secrets in the text of an error: servers behind Vault repeat there what they were asked.
+
+    The words by which Vault refuses stay, also where they follow the name of a secret (``bad token: permission …``).
+    """
+    content = raw[start:end]
+    spans = pasted_secrets.joined(content, shapes.inside(content, 0, len(content)))
+    told = [one for one in spans if content[one.start : one.end] not in _REFUSALS]
+    return [SecretSpan(one.start + start, one.end + start, one.secret) for one in told]
+
+
+def cleaned_error(text: str | None) -> str | None:
+    """The text of an error as the kept copy has it; None for an empty one."""
+    if not text:
+        return None
+    raw = msgspec.json.encode(text)
+    return _TEXT.decode(mask(raw, in_error(raw, 1, len(raw) - 1)))
 
 
 def is_plain(name: str, content: bytes) -> bool:
