@@ -18,12 +18,6 @@ _OUT_OF_RANGE = 10**15
 """Milliseconds long after any time of a log: larger numbers are as wrong, and would not fit a float as microseconds."""
 
 
-class Location(msgspec.Struct, frozen=True, gc=False):
-    """Where the actor was, as GitHub guessed from the address."""
-
-    country_code: str | None = None
-
-
 class Record(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"document": "_document_id", "at": "@timestamp"}
 ):

@@ -11,7 +11,6 @@ from custody.sources.kubernetes_audit.call import Call
 from custody.sources.kubernetes_audit.records import Meta
 
 ROLES = ("roles", "clusterroles")
-BINDINGS = ("rolebindings", "clusterrolebindings")
 _EFFECTS = {
     "create": "grant.create",
     "update": "grant.update",
