@@ -225,7 +225,13 @@ def test_an_interrupted_run_says_that_it_can_go_on(tmp_path: Path) -> None:
         delivered(logs / f"{number}.json.gz", [record(1000 * number + n) for n in range(1000)])
     arguments = [sys.executable, "-m", "custody.cli", "audit", str(logs), "--jobs", "1"]
     where = ["--store", str(tmp_path / "store"), "--keys", str(tmp_path / "keys")]
-    process = subprocess.Popen([*arguments, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*arguments, *where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # a job in the background inherits the signal as ignored; no thread of ours is alive at the fork
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     while not (tmp_path / "store" / "logs").exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
