@@ -1,6 +1,6 @@
 """The derived tables as they lie on disk: written by a build, attached again to answer a question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from custody.chains.build import TABLES
@@ -18,9 +18,14 @@ FILES_OF_KEYS = """
 """
 
 
-def write(engine: Engine, folder: Path, files: Sequence[Path], facts: Sequence[str]) -> list[str]:
-    """Write every kept table, the rules' facts and the key index into ``folder``; gives the file names."""
-    tables = dict(TABLES)
+def write(
+    engine: Engine, folder: Path, files: Sequence[Path], facts: Sequence[str], more: Mapping[str, str]
+) -> list[str]:
+    """Write every kept table, the rules' facts and the key index into ``folder``; gives the file names.
+
+    ``more`` are the tables of a room above, each with the SQL of its rows in order.
+    """
+    tables = {**TABLES, **more}
     tables.update((name, f"SELECT * FROM {name} ORDER BY key") for name in facts)
     if files:
         tables["key_files"] = FILES_OF_KEYS.format(rows=_with_names(files))
@@ -29,9 +34,9 @@ def write(engine: Engine, folder: Path, files: Sequence[Path], facts: Sequence[s
     return sorted(f"{name}.parquet" for name in tables)
 
 
-def attach(engine: Engine, folder: Path, facts: Sequence[str]) -> None:
+def attach(engine: Engine, folder: Path, facts: Sequence[str], more: Sequence[str] = ()) -> None:
     """Make a view of every stored table that is there."""
-    for name in (*TABLES, *facts, "key_files"):
+    for name in (*TABLES, *more, *facts, "key_files"):
         path = folder / f"{name}.parquet"
         if path.exists():
             engine.run(f'CREATE OR REPLACE VIEW "{name}" AS SELECT * FROM {parquet([path])}')

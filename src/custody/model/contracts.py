@@ -23,11 +23,59 @@ def matches(glob: str, value: str) -> bool:
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """Who must approve: ``by`` a group or person, ``count`` of them, none of the roles in ``not_``."""
+    """Who must approve: ``by`` a group or person, ``count`` of them, none of the roles in ``not_``.
+
+    ``not_`` holds ``requester`` and ``executor``. ``within`` is how old an approval may be at first use (µs).
+    """
 
     by: str
     count: int = 1
     not_: tuple[str, ...] = ()
+    within: int | None = None
+
+
+class Hours(msgspec.Struct, frozen=True, kw_only=True):
+    """When an identity may act: ``days`` are 0 (Monday) to 6, ``start`` and ``end`` minutes of the day in ``zone``.
+
+    ``end`` may lie before ``start``: the stretch then runs past midnight. ``zone`` is a name of the IANA time zone
+    database.
+    """
+
+    days: tuple[int, ...]
+    start: int
+    end: int
+    zone: str
+
+
+class Exempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An exception for a legacy class: ends at ``until`` (µs), ``compensating`` names what watches it meanwhile."""
+
+    until: int
+    owner: str
+    reason: str
+    compensating: tuple[str, ...] = ()
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment: the accounts in it, and patterns on keys (workload, subject or resource) that lie in it."""
+
+    name: str
+    accounts: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+
+
+class Suppression(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding that is known and borne: by its id, or by ``rule`` and a glob on its subject; until when, by whom, why.
+
+    After ``until`` (µs) the finding is shown again, with the suppression that ran out.
+    """
+
+    finding: str | None = None
+    rule: str | None = None
+    subject: str | None = None
+    until: int
+    owner: str
+    reason: str
 
 
 class IdentityClass(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +83,10 @@ class IdentityClass(msgspec.Struct, frozen=True, kw_only=True):
 
     ``max_life`` bounds a whole lineage (the successive credentials of one workload run), ``ttl`` one credential;
     ``retention`` is how long the original systems must keep its records.
-    ``population`` overrules the built-in decision. ``declared`` names fields that were accepted and are not judged yet.
+    ``population`` overrules the built-in decision. ``depends_on`` are patterns on what its credentials may be used on
+    or lead to, ``environments`` names of those it belongs to, ``risk`` ``high``, ``medium`` or ``low``, ``rotation``
+    how old a long-lived key of it may become, ``workloads`` how many workloads may share one identity of it.
+    ``declared`` names fields that were accepted and are not judged yet.
     """
 
     name: str
@@ -49,6 +100,13 @@ class IdentityClass(msgspec.Struct, frozen=True, kw_only=True):
     population: str | None = None
     origins: tuple[str, ...] = ()
     retention: int | None = None
+    hours: Hours | None = None
+    depends_on: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    risk: str | None = None
+    rotation: int | None = None
+    workloads: int | None = None
+    exception: Exempt | None = None
     declared: tuple[str, ...] = ()
 
 
@@ -68,6 +126,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """A whole contract. ``digest`` is the SHA-256 (hex) of the file's bytes, None for the empty contract.
 
     ``origins`` maps a workload (instance id, ARN or key) to the addresses or networks (CIDR) that it may call from.
+    ``provenance`` maps a risk to how finely credentials of that risk must be bound; ``retention`` is the default of
+    the classes. ``since`` (µs) is the time from which this version holds, None: for everything.
     ``declared`` names top-level fields that were accepted and are not judged yet.
     """
 
@@ -76,6 +136,11 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[IdentityClass, ...] = ()
     origins: tuple[tuple[str, tuple[str, ...]], ...] = ()
     sources: tuple[ExpectedSource, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    provenance: tuple[tuple[str, Granularity], ...] = ()
+    retention: int | None = None
+    since: int | None = None
     declared: tuple[str, ...] = ()
 
     @property

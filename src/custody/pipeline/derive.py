@@ -13,9 +13,11 @@ from custody.chains.parts import Repeated
 from custody.chains.source_facts import SourceFact
 from custody.engine.duck import Engine
 from custody.model.contracts import Contract
+from custody.model.register import SealedDocument
 from custody.model.report import ContractRef, Report
 from custody.model.times import text
 from custody.pipeline.fixes import enabled
+from custody.register import build as register
 from custody.rules import coverage, judging
 from custody.rules.registry import load
 from custody.rules.rule import Rule
@@ -29,7 +31,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``received`` maps each event file to the time of acquisition of its records (µs); ``damaged`` lists files that
     were not whole: leaf, name, content hash, problem. ``names`` are the names of all files, each with its content hash.
-    ``mapped`` are the mappings by which records were ever read.
+    ``mapped`` are the mappings by which records were ever read, ``documents`` those of the register, as sealed.
     """
 
     files: tuple[Path, ...]
@@ -43,6 +45,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     acquisitions: int
     mapped: tuple[Mapped, ...] = ()
+    documents: tuple[SealedDocument, ...] = ()
 
 
 def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
@@ -53,6 +56,7 @@ def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
     certificates = completeness.build(engine, committed.names, as_of)
     holes.build(engine, committed.skips, committed.damaged, contract, as_of)
     completeness.add_holes(engine, certificates)
+    register.build(engine, committed.documents, contract, as_of)
     judging.prepare(engine, rules, as_of or 0)
     judged = judging.judge_all(engine, rules, contract)
     found = _report(engine, committed, contract, judged, as_of, rules)
@@ -80,7 +84,7 @@ def facts_of_sources(mapped: Sequence[Mapped] = ()) -> tuple[SourceFact, ...]:
 
 def write(engine: Engine, folder: Path, files: Sequence[Path], report: Report) -> list[str]:
     """Write the derived tables and the report object into ``folder``; gives the file names."""
-    names = stored.write(engine, folder, files, judging.fact_tables(load()))
+    names = stored.write(engine, folder, files, judging.fact_tables(load()), register.TABLES)
     (folder / "report.json").write_bytes(msgspec.json.encode(report))
     return sorted([*names, "report.json"])
 

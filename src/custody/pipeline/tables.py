@@ -16,6 +16,7 @@ from custody.errors import NotFound
 from custody.model.contracts import Contract
 from custody.model.report import CheckpointRef, Report
 from custody.model.times import microseconds
+from custody.register import build as register
 from custody.rules import judging
 from custody.rules.registry import load
 from custody.rules.rule import Rule
@@ -54,7 +55,7 @@ def answers(settings: Settings) -> Iterator[Answers]:
         contract = msgspec.json.decode((folder / CONTRACT).read_bytes(), type=Contract)
         rules = load()
         with Engine(memory_mib=settings.memory, threads=settings.jobs) as engine:
-            stored.attach(engine, folder, judging.fact_tables(rules))
+            stored.attach(engine, folder, judging.fact_tables(rules), tuple(register.TABLES))
             judging.define(engine, microseconds(report.as_of) or 0)
             yield Answers(engine=engine, reader=reader, report=report, contract=contract, rules=rules, folder=folder)
 

@@ -1,0 +1,1 @@
+"""Evidence packs: one ZIP file that a stranger can check offline."""
