@@ -210,10 +210,10 @@ def test_segments_can_be_checked_by_processes(filled: Fill, root: Path, monkeypa
     filled()
     monkeypatch.setattr("custody.store.payload_pool.ALONE", 0)
     with Reader.open(root) as reader:
-        commits, size = reader.segments(), reader.size
-    flip(root / str(commits[0].file))
+        commits, size = [reader.erasures().expected(closed) for closed in reader.segments()], reader.size
+    flip(root / str(commits[0].closed.file))
     found = dict(check_segments(root, commits, size, processes=2))
-    assert [len(found[closed]) for closed in commits] == [1, 0]
+    assert [len(found[each]) for each in commits] == [1, 0]
     assert "expected" in found[commits[0]][0]
 
 

@@ -128,7 +128,7 @@ def sign(text: str, signers: Sequence[Signer]) -> bytes:
     if not 1 <= len(signers) <= MAX_SIGNATURES:
         raise LogError("a note needs signers", found=str(len(signers)), expected=f"1 to {MAX_SIGNATURES}")
     message = text.encode()
-    lines = [_line(signer.signature(message)) for signer in signers]
+    lines = [line(signer.signature(message)) for signer in signers]
     return message + b"\n" + "".join(lines).encode()
 
 
@@ -143,7 +143,7 @@ def parse_note(data: bytes) -> Note:
     text, blank, lines = whole.rpartition("\n\n")
     if not blank or not lines.endswith("\n") or not is_text(whole):
         raise LogError("not a signed note", expected="text, an empty line, signature lines, no control characters")
-    signatures = tuple(_signatures(lines[:-1].split("\n")))
+    signatures = tuple(signature_lines(lines[:-1].split("\n")))
     return Note(f"{text}\n", (), signatures)
 
 
@@ -200,13 +200,14 @@ def decode64(text: str) -> bytes:
     return data
 
 
-def _signatures(lines: Sequence[str]) -> Iterator[Signature]:
+def signature_lines(lines: Sequence[str]) -> Iterator[Signature]:
+    """The signatures in lines without their line feeds; LogError where one is not a signature line."""
     if len(lines) > MAX_SIGNATURES:
         raise LogError("a note has too many signatures", found=str(len(lines)), expected=f"at most {MAX_SIGNATURES}")
-    for line in lines:
-        name, space, encoded = line.removeprefix(_DASH).partition(" ")
-        if not line.startswith(_DASH) or not space:
-            raise LogError("not a signature line", found=repr(line[:100]), expected="dash, key name, base64")
+    for each in lines:
+        name, space, encoded = each.removeprefix(_DASH).partition(" ")
+        if not each.startswith(_DASH) or not space:
+            raise LogError("not a signature line", found=repr(each[:100]), expected="dash, key name, base64")
         _check_name(name)
         data = decode64(encoded)
         if len(data) < 5:
@@ -214,7 +215,8 @@ def _signatures(lines: Sequence[str]) -> Iterator[Signature]:
         yield Signature(name, data[:4], data[4:])
 
 
-def _line(signature: Signature) -> str:
+def line(signature: Signature) -> str:
+    """A signature as its line in a note, with the line feed."""
     return f"{_DASH}{signature.name} {encode64(signature.key_id + signature.value)}\n"
 
 

@@ -28,6 +28,9 @@ MAX_PROOF = 2_000_000
 MAX_HASHES = 63
 """Hashes in the longest path: trees are below 2^63."""
 
+NEAR = 1 << 16
+"""Roots of subtrees that a prover keeps."""
+
 
 class TlogProof(msgspec.Struct, frozen=True):
     """A parsed proof: nothing in it is verified. ``checkpoint`` is the note's bytes, ``extra`` is anybody's word."""
@@ -43,20 +46,31 @@ def inclusion_proof(index: int, size: int, read: Read) -> list[bytes]:
 
     LogError where the index is not in the tree or a tile is missing.
     """
-    if not 0 <= index < size:
-        raise LogError("no such leaf", found=str(index), expected=f"below the size of the tree, {size}")
-    tiles = _Tiles(size, read)
-    path = []
-    start, end = 0, size
-    while end - start > 1:
-        middle = start + _split(end - start)
-        if index < middle:
-            path.append(tiles.root(middle, end))
-            end = middle
-        else:
-            path.append(tiles.root(start, middle))
-            start = middle
-    return path[::-1]
+    return Prover(size, read).inclusion(index)
+
+
+class Prover:
+    """Inclusion proofs in the tree of ``size``: what was computed for one serves those near it."""
+
+    def __init__(self, size: int, read: Read) -> None:
+        self._size = size
+        self._tiles = _Tiles(size, read)
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """As ``inclusion_proof``."""
+        if not 0 <= index < self._size:
+            raise LogError("no such leaf", found=str(index), expected=f"below the size of the tree, {self._size}")
+        path = []
+        start, end = 0, self._size
+        while end - start > 1:
+            middle = start + _split(end - start)
+            if index < middle:
+                path.append(self._tiles.root(middle, end))
+                end = middle
+            else:
+                path.append(self._tiles.root(start, middle))
+                start = middle
+        return path[::-1]
 
 
 def consistency_proof(old_size: int, size: int, read: Read) -> list[bytes]:
@@ -161,12 +175,13 @@ def _split(count: int) -> int:
 
 
 class _Tiles:
-    """Roots of ranges of leaves, from tiles that are read once each."""
+    """Roots of ranges of leaves, from tiles that are read once each while they are near."""
 
     def __init__(self, size: int, read: Read) -> None:
         self._size = size
         self._read = read
         self._cache: dict[tuple[int, int], bytes] = {}
+        self._roots: dict[tuple[int, int], bytes] = {}
 
     def root(self, start: int, end: int) -> bytes:
         """The root over the leaves ``[start, end)``, which are a node of the tree or all but the end of one."""
@@ -182,6 +197,15 @@ class _Tiles:
 
     def _perfect(self, start: int, height: int) -> bytes:
         """The root over the ``1 << height`` leaves from ``start``, which is a multiple of that."""
+        found = self._roots.get((start, height))
+        if found is None:
+            if len(self._roots) >= NEAR:
+                self._roots.clear()
+                self._cache.clear()
+            found = self._roots[start, height] = self._computed(start, height)
+        return found
+
+    def _computed(self, start: int, height: int) -> bytes:
         level, rest = divmod(height, 8)
         index, position = divmod(start >> 8 * level, TILE_WIDTH)
         tile = self._tile(level, index)

@@ -21,14 +21,15 @@ from custody.ledger.checkpoint import Checkpoint
 from custody.ledger.tree import Tree
 from custody.store.disk import Data, Disk, disk_error, replace
 from custody.store.keyring import Keyring
-from custody.store.layout import CHECKPOINT, log_path
+from custody.store.layout import LOG, log_path
 
 
 class Log:
-    """The operations log as its one writer sees it. ``publish`` is all or nothing, and after a failure nothing more."""
+    """A log as its one writer sees it. ``publish`` is all or nothing, and after a failure nothing more."""
 
-    def __init__(self, disk: Disk, root: Path, keyring: Keyring, origin: str, tree: Tree) -> None:
+    def __init__(self, disk: Disk, root: Path, keyring: Keyring, origin: str, tree: Tree, log: str = LOG) -> None:
         self._disk, self._root, self._keyring, self._origin, self._tree = disk, root, keyring, origin, tree
+        self._log = log
         self._failed = False
 
     @property
@@ -55,7 +56,7 @@ class Log:
         self._failed = True
         self._tree.append(entries, leaves)
         tiles = sorted(self._tree.take_files().items(), key=_bundles_first)
-        written: dict[str, Data] = {**files, **{log_path(path): data for path, data in tiles}}
+        written: dict[str, Data] = {**files, **{log_path(path, self._log): data for path, data in tiles}}
         try:
             self._write(written)
         except OSError as error:
@@ -76,6 +77,12 @@ class Log:
         """Refuse from now on."""
         self._failed = True
 
+    def sign_both(self) -> None:
+        """Sign the checkpoint anew with this key and the upcoming one, durable beside the keys, then published."""
+        self.check()
+        note = self._keyring.sign_both(Checkpoint(self._origin, self._tree.size, self._tree.root()).text())
+        replace(self._disk, self._root / log_path("checkpoint", self._log), note)
+
     def _write(self, files: Mapping[str, Data]) -> None:
         for path, data in files.items():
             self._disk.write(self._root / path, data)
@@ -89,9 +96,9 @@ class Log:
 
     def _seal(self) -> None:
         note = self._keyring.sign(Checkpoint(self._origin, self._tree.size, self._tree.root()).text())
-        replace(self._disk, self._root / CHECKPOINT, note)
+        replace(self._disk, self._root / log_path("checkpoint", self._log), note)
         for path in self._tree.obsolete():
-            self._disk.delete(self._root / log_path(path))
+            self._disk.delete(self._root / log_path(path, self._log))
 
 
 def _bundles_first(item: tuple[str, bytes]) -> tuple[bool, str]:

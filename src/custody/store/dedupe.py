@@ -2,7 +2,8 @@
 
 The identity is (source, id). A record whose identity is known and whose kept bytes have the same JSON value as one of
 the values sealed for it is a duplicate; with another value it is a conflict, and sealed too. Where the payload is
-withheld on either side the identity decides, because it is then a hash of the bytes.
+withheld on either side the identity decides, because it is then a hash of the bytes. Where it was erased it decides
+too: the value cannot be compared any more, and what had to go does not come back under the same name.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from custody.errors import StoreError
 from custody.ledger.entry import RecordEntry, decode
 from custody.model.records import Batch
 from custody.store.payloads import Payloads
+from custody.store.segments import ERASED
 from custody.store.values import fingerprint
 
 if TYPE_CHECKING:
@@ -42,10 +44,14 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """Which records are sealed, in order (None: all of them), and how many of these conflict with an earlier value."""
+    """Which records are sealed, in order (None: all of them), and how many of these conflict with an earlier value.
+
+    ``erased`` are those that are not sealed because a record of their identity was erased.
+    """
 
     sealed: NDArray[np.bool_] | None
     conflicts: int
+    erased: int = 0
 
 
 def decide(pieces: Sequence[Piece], index: Index, entry: Callable[[int], bytes], payloads: Payloads) -> Decided:
@@ -72,7 +78,7 @@ def _settle(
 
     sealed = np.ones(total, dtype=bool)
     conflicts = 0
-    matched = _match(records, numbers, stored)
+    matched, erased = _match(records, numbers, stored)
     seen: dict[tuple[str, str], _Seen] = {}
     for number in numbers:
         identity, kept = records.identity(number), records.kept(number)
@@ -82,16 +88,23 @@ def _settle(
             continue
         conflicts += identity in stored or not earlier.empty
         earlier.add(kept)
-    return Decided(sealed, conflicts)
+    return Decided(sealed, conflicts, erased)
 
 
-def _match(records: _Records, numbers: Sequence[int], stored: Mapping[tuple[str, str], _Sealed]) -> dict[int, bool]:
-    """Whether each record has a value that is sealed already. In order of leaf, so that row groups are read once."""
+def _match(
+    records: _Records, numbers: Sequence[int], stored: Mapping[tuple[str, str], _Sealed]
+) -> tuple[dict[int, bool], int]:
+    """Whether each record has a value that is sealed already, and how many have one that was erased.
+
+    In order of leaf, so that row groups are read once.
+    """
     matched = dict.fromkeys(numbers, False)
+    erased = 0
     known = [(stored[identity], number) for number in numbers if (identity := records.identity(number)) in stored]
     for values, number in sorted(known, key=lambda pair: (pair[0].first, pair[1])):
         matched[number] = values.holds(records.kept(number))
-    return matched
+        erased += values.erased
+    return matched, erased
 
 
 def _stored_values(
@@ -115,6 +128,8 @@ class _Sealed:
         self._leaves: list[tuple[int, str]] = []
         self._prints: set[bytes] | None = None
         self._withheld = False
+        self.erased = False
+        """Whether it was an erased payload that could not be compared."""
 
     @property
     def first(self) -> int:
@@ -132,13 +147,15 @@ class _Sealed:
             salt = self._payloads.salt(leaf)
             if salt is None:
                 self._withheld = True
+                self.erased = self._payloads.kept(leaf).form == ERASED
                 return True
             if sha256(salt + kept).hexdigest() == digest:
                 return True
         if self._prints is None:
-            payloads = [self._payloads.kept(leaf).kept for leaf, _ in self._leaves]
-            self._withheld = None in payloads
-            self._prints = {fingerprint(payload) for payload in payloads if payload is not None}
+            payloads = [self._payloads.kept(leaf) for leaf, _ in self._leaves]
+            self._withheld = any(payload.kept is None for payload in payloads)
+            self.erased = any(payload.form == ERASED for payload in payloads)
+            self._prints = {fingerprint(payload.kept) for payload in payloads if payload.kept is not None}
         return self._withheld or fingerprint(kept) in self._prints
 
 

@@ -3,7 +3,7 @@
 A parts file is sealed by the statement ``parts`` of its own commit. Everything below some size of the log is sealed
 again, together with the tables, by ``derived/manifest.json``, whose SHA-256 the statement ``derived`` seals; parts
 files of later commits stand on their own statements until the next manifest takes them in. All of it can be made
-again from the kept bytes.
+again from the kept bytes. An erasure makes all of it void: it goes, and is made again from what is left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ import msgspec
 
 from custody.errors import NotFound, StoreError
 from custody.store.disk import Disk
+from custody.store.erasure import last_leaf
 from custody.store.history import History
 from custody.store.layout import DERIVED, EVENTS, MANIFEST, MANIFEST_NEXT, SKIPS, parse_range
 
@@ -79,7 +80,7 @@ def parts_since(history: History, size: int) -> list[Sealed]:
 
 def current_files(root: Path, history: History) -> list[Sealed]:
     """Every file that should be in ``derived/`` now. NotFound where a manifest was sealed and is not there."""
-    manifest = read_manifest(root)
+    manifest = None if superseded(history) else read_manifest(root)
     if manifest is None and history.last(STATEMENT_DERIVED) is not None:
         raise NotFound("the derived tables are not there", where=MANIFEST, advice="`custody rebuild` makes them again.")
     before = list(manifest.files) if manifest else []
@@ -105,6 +106,25 @@ def seal_files(root: Path, paths: Sequence[str]) -> tuple[Sealed, ...]:
         with (root / path).open("rb") as file:
             sealed.append(Sealed(path, file_digest(file, "sha256").hexdigest(), (root / path).stat().st_size))
     return tuple(sealed)
+
+
+def superseded(history: History) -> bool:
+    """Whether records were erased since the tables in ``derived/`` were sealed: they may hold what is gone."""
+    erased, last = last_leaf(history), history.last(STATEMENT_DERIVED)
+    return erased is not None and (last is None or last.leaf < erased)
+
+
+def clear_superseded(disk: Disk, root: Path, history: History) -> None:
+    """Remove every table from before the last erasure, where none was sealed since; parts of later commits stay."""
+    if not superseded(history):
+        return
+    for path in (root / MANIFEST, root / MANIFEST_NEXT):
+        disk.delete(path)
+    clear_others(disk, root, None)
+    for path in sorted([*(root / EVENTS).glob("*"), *(root / SKIPS).glob("*")]):
+        span = parse_range(path.name)
+        if span is not None and span[0] < (last_leaf(history) or 0):
+            disk.delete(path)
 
 
 def same_tables(one: Manifest, other: Manifest) -> bool:
@@ -134,6 +154,7 @@ def clear_others(disk: Disk, root: Path, keep: Manifest | None) -> None:
 
 def settle_manifest(disk: Disk, root: Path, history: History) -> None:
     """Finish or undo a publication that was cut off: the last sealed manifest takes its place, any other goes."""
+    clear_superseded(disk, root, history)
     path = root / MANIFEST_NEXT
     last = history.last(STATEMENT_DERIVED)
     if path.exists():

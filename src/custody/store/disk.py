@@ -8,6 +8,7 @@ an error was reported all the same).
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +19,11 @@ from custody.store.layout import TEMPORARY
 
 Data = bytes | memoryview
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
+OWNER = (0o700, 0o600)
+"""Modes of folders and files: their owner's alone."""
+
+SHARED = (0o750, 0o640)
+"""In a folder with the set-group-id bit (chmod g+s), which somebody gave to a group: the group may read."""
 
 
 class Disk(Protocol):
@@ -132,21 +136,26 @@ class RealDisk:
                 path.parent.rmdir()
 
 
+def modes(folder: Path) -> tuple[int, int]:
+    """The modes of folders and files that are made in ``folder``."""
+    return SHARED if folder.stat().st_mode & stat.S_ISGID else OWNER
+
+
 def make_folders(path: Path) -> None:
-    """Make a folder and those above it, readable by their owner alone."""
+    """Make a folder and those above it, readable by their owner alone, or by the group that the one above was given."""
     if not path.is_dir():
         make_folders(path.parent)
         with suppress(FileExistsError):
-            path.mkdir(FOLDER_MODE)
+            path.mkdir(modes(path.parent)[0])
 
 
 def _put(path: Path, data: Data, how: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | how
     try:
-        descriptor = os.open(path, flags, FILE_MODE)
+        descriptor = os.open(path, flags, modes(path.parent)[1])
     except FileNotFoundError:
         make_folders(path.parent)
-        descriptor = os.open(path, flags, FILE_MODE)
+        descriptor = os.open(path, flags, modes(path.parent)[1])
     try:
         view = memoryview(data).cast("B")
         while view:

@@ -9,9 +9,13 @@ import msgspec
 from custody.errors import StoreError
 from custody.ledger.fsck_tiles import Kind, Problem
 from custody.store import layout
-from custody.store.derived import STATEMENT_DERIVED, Sealed, decode_manifest, parts_since
+from custody.store.derived import STATEMENT_DERIVED, Sealed, decode_manifest, parts_since, superseded
+from custody.store.erasure import NEXT, Erasures, last_leaf
 from custody.store.history import History
 from custody.store.layout import parse_range
+
+LOGS = (f"{layout.LOG}/", f"{layout.APPROVALS}/")
+"""What is in these folders is for the checks of the two logs."""
 
 _MOVED = msgspec.json.Decoder(dict[str, list[tuple[str, str, int]]])
 
@@ -43,8 +47,8 @@ class Inventory:
 
     def __init__(self, root: Path, history: History, size: int) -> None:
         self._root, self._history, self._size = root, history, size
-        self._files = [path for path in walk(root) if not is_exempt(path) and not path.startswith(f"{layout.LOG}/")]
-        self._claimed: set[str] = {layout.STORE_FILE}
+        self._files = [path for path in walk(root) if not is_exempt(path) and not path.startswith(LOGS)]
+        self._claimed: set[str] = {layout.STORE_FILE, layout.APPROVALS_VKEY, layout.ROTATIONS}
 
     def problems(self) -> list[Problem]:
         """Everything that does not fit, the contents of segments apart."""
@@ -70,6 +74,8 @@ class Inventory:
     def _sealed_derived(self, here: set[str]) -> tuple[list[Sealed], list[Problem]]:
         """What should be in derived/: by the manifest that was sealed last, and the statements since."""
         last = self._history.last(STATEMENT_DERIVED)
+        if superseded(self._history):
+            return parts_since(self._history, last_leaf(self._history) or 0), []
         self._claimed.add(layout.MANIFEST)
         if last is None:
             problems = [damage(layout.MANIFEST, "it was never sealed")] if layout.MANIFEST in here else []
@@ -122,15 +128,22 @@ class Inventory:
             yield damage(path, f"found SHA-256 {found}, expected {digest}")
             return
         here = set(self._files)
+        gone = Erasures(self._history).aside()
         for name, wanted, size in _MOVED.decode(data)["files"]:
-            self._claimed.add(f"{folder}/{name}")
-            yield from self._compare(Sealed(f"{folder}/{name}", wanted, size), here)
+            path = f"{folder}/{name}"
+            self._claimed.add(path)
+            if path not in gone:
+                yield from self._compare(Sealed(path, wanted, size), here)
+            elif path in here:
+                yield unfinished(path, "an erasure that takes it away was cut off")
 
     def _unexpected(self, path: str) -> Problem:
         folder, _, name = path.rpartition("/")
         span = parse_range(name)
         if span is not None and span[0] >= self._size and folder in {layout.SEGMENTS, layout.EVENTS, layout.SKIPS}:
             return unfinished(path, "written for a commit that did not finish")
+        if folder == layout.SEGMENTS and name.endswith(NEXT) and parse_range(name.removesuffix(NEXT)) is not None:
+            return unfinished(path, "a segment written for an erasure that was cut off")
         if name.endswith(layout.TEMPORARY):
             return unfinished(path, "a temporary file of a write that did not finish")
         if folder.startswith(f"{layout.ASIDE}/"):
@@ -140,15 +153,15 @@ class Inventory:
         return damage(path, "nothing in the log accounts for it")
 
 
-def log_listing(root: Path) -> tuple[list[str], list[Problem]]:
-    """The paths inside the log's folder, and the temporary files there."""
-    base = f"{layout.LOG}/"
-    inside = [path.removeprefix(base) for path in walk(root / layout.LOG) if not is_exempt(path)]
+def log_listing(root: Path, log: str = layout.LOG) -> tuple[list[str], list[Problem]]:
+    """The paths inside a log's folder, and the temporary files there."""
+    base = f"{log}/"
+    inside = [path.removeprefix(base) for path in walk(root / log) if not is_exempt(path)]
     temporary = [path for path in inside if path == f"checkpoint{layout.TEMPORARY}"]
     text = "a temporary file of a write that did not finish"
     return [path for path in inside if path not in temporary], [unfinished(base + path, text) for path in temporary]
 
 
-def in_store(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems of the log with their paths as they are in the store."""
-    return [msgspec.structs.replace(problem, path=f"{layout.LOG}/{problem.path}") for problem in problems]
+def in_store(problems: Iterable[Problem], log: str = layout.LOG) -> list[Problem]:
+    """Problems of a log with their paths as they are in the store."""
+    return [msgspec.structs.replace(problem, path=f"{log}/{problem.path}") for problem in problems]

@@ -6,9 +6,11 @@
     KEYS/<store id>/vkey                     its public half, to be given to those who verify
     KEYS/<store id>/secret                   32 bytes that key the hashes of personal identities and joins
     KEYS/<store id>/operations.last-signed   the last note signed, durable before it is published
+    KEYS/<store id>/next                     the seed that a rotation in progress goes to (store.rotation)
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from custody.errors import StoreError
@@ -20,6 +22,8 @@ SEED = "seed"
 VKEY = "vkey"
 SECRET = "secret"  # noqa: S105  # the name of a file
 LAST_SIGNED = "operations.last-signed"
+APPROVALS_LAST_SIGNED = "approvals.last-signed"
+NEXT = "next"
 SIZE = 32
 
 
@@ -29,6 +33,7 @@ class Keyring:
     def __init__(self, disk: Disk, folder: Path, origin: str) -> None:
         self._disk, self._folder = disk, folder
         self._signer = Signer(origin, _read_key(folder / SEED))
+        self._last = APPROVALS_LAST_SIGNED if origin.endswith("/approvals") else LAST_SIGNED
         self.secret = _read_key(folder / SECRET)
 
     @property
@@ -39,7 +44,7 @@ class Keyring:
     @property
     def last_signed(self) -> bytes | None:
         """The last note signed, None where nothing was."""
-        return read_last_signed(self._folder)
+        return read_last_signed(self._folder, self._last)
 
     def sign(self, text: str) -> bytes:
         """Sign ``text`` and return the note, which is durable beside the key when this returns."""
@@ -47,9 +52,46 @@ class Keyring:
         self.remember(note)
         return note
 
+    def again(self, text: str) -> bytes:
+        """The note of a checkpoint that was published before: Ed25519 gives the same bytes. It is not the last signed.
+
+        The caller has proved that the log continues it.
+        """
+        return sign(text, [self._signer])
+
+    def upcoming(self) -> Signer:
+        """The key that a rotation goes to, drawn and durable; one that a rotation left behind is taken up again."""
+        path = self._folder / NEXT
+        if not path.exists():
+            replace(self._disk, path, os.urandom(SIZE))
+        return Signer(self._signer.name, _read_key(path))
+
+    def sign_both(self, text: str) -> bytes:
+        """``text`` signed by this key and the upcoming one, durable as last signed when this returns."""
+        note = sign(text, [self._signer, self.upcoming()])
+        self.remember(note)
+        return note
+
+    def rotation_to(self, upcoming: Signer, compose: Callable[[str, Signer, Signer], str]) -> str:
+        """What ``compose`` makes of the origin, this key and the upcoming one: the seed itself goes nowhere."""
+        return compose(self._signer.name, self._signer, upcoming)
+
+    def switch(self) -> None:
+        """Put the upcoming key in the place of this one, whose seed is gone from then on."""
+        signer = self.upcoming()
+        self._disk.rename(self._folder / NEXT, self._folder / SEED)
+        self._disk.sync_folder(self._folder)
+        self._signer = signer
+        replace(self._disk, self._folder / VKEY, f"{signer.vkey}\n".encode())
+
+    @property
+    def rotating(self) -> bool:
+        """Whether there is a seed that a rotation goes to."""
+        return (self._folder / NEXT).exists()
+
     def remember(self, note: bytes) -> None:
         """Make ``note`` the last signed."""
-        replace(self._disk, self._folder / LAST_SIGNED, note)
+        replace(self._disk, self._folder / self._last, note)
 
 
 def create_keys(disk: Disk, keys: Path, store_id: str, origin: str, *, root: Path) -> Keyring:
@@ -72,7 +114,10 @@ def create_keys(disk: Disk, keys: Path, store_id: str, origin: str, *, root: Pat
 
 
 def open_keys(disk: Disk, keys: Path, store_id: str, origin: str, *, vkey: str) -> Keyring:
-    """The keys of an existing store. StoreError where they are missing, open to others, or another store's."""
+    """The keys of an existing store. StoreError where they are missing, open to others, or another store's.
+
+    Where a rotation was cut off before its last step, ``vkey`` is the upcoming key: it is put in its place.
+    """
     folder = keys / store_id
     if not (folder / SEED).is_file() or not (folder / SECRET).is_file():
         raise StoreError(
@@ -81,15 +126,19 @@ def open_keys(disk: Disk, keys: Path, store_id: str, origin: str, *, vkey: str) 
             advice="Restore the key folder, or name the one that holds it. Without it start a new store.",
         )
     keyring = Keyring(disk, folder, origin)
+    if keyring.vkey != vkey and keyring.rotating and keyring.upcoming().vkey == vkey:
+        keyring.switch()
     if keyring.vkey != vkey:
         raise StoreError("the key is not this store's", where=str(folder), found=keyring.vkey, expected=vkey)
+    if stored_vkey(keys, store_id) != keyring.vkey:
+        replace(disk, folder / VKEY, f"{keyring.vkey}\n".encode())
     return keyring
 
 
-def read_last_signed(folder: Path) -> bytes | None:
+def read_last_signed(folder: Path, name: str = LAST_SIGNED) -> bytes | None:
     """The last note signed with the keys in ``folder``, None where nothing was."""
     try:
-        return (folder / LAST_SIGNED).read_bytes()
+        return (folder / name).read_bytes()
     except FileNotFoundError:
         return None
 

@@ -5,6 +5,10 @@
     STORE/store.json                         what store this is; its SHA-256 is sealed in log entry 0
     STORE/lock                               held by the one writer (exempt from verify)
     STORE/logs/operations/checkpoint         the signed note; under tile/ the C2SP tlog-tiles tree
+    STORE/logs/operations.rotations          the notes by which its key was replaced (store.rotation)
+    STORE/logs/approvals/                    the log of approvals: another key, another process (store.approvals)
+    STORE/logs/approvals.vkey                its verifier key, as it says itself
+    STORE/logs/approvals.lock                held by its one writer (exempt from verify)
     STORE/segments/<first>-<end>.parquet     kept bytes of the record leaves [first, end)
     STORE/index/                             caches (exempt from verify)
     STORE/derived/manifest.json              what is in derived/, sealed by a statement
@@ -23,6 +27,10 @@ STORE_FILE = "store.json"
 LOCK_FILE = "lock"
 LOG = "logs/operations"
 CHECKPOINT = f"{LOG}/checkpoint"
+ROTATIONS = f"{LOG}.rotations"
+APPROVALS = "logs/approvals"
+APPROVALS_VKEY = f"{APPROVALS}.vkey"
+APPROVALS_LOCK = f"{APPROVALS}.lock"
 SEGMENTS = "segments"
 INDEX = "index"
 DERIVED = "derived"
@@ -35,8 +43,8 @@ ASIDE_MANIFEST = "manifest.json"
 TEMPORARY = ".tmp"
 
 TOP_LEVEL = frozenset({STORE_FILE, LOCK_FILE, "logs", SEGMENTS, INDEX, DERIVED, ASIDE})
-EXEMPT = (LOCK_FILE, f"{INDEX}/")
-"""What ``verify`` does not cover: the lock, and caches that are checked and rebuilt on their own."""
+EXEMPT = (LOCK_FILE, APPROVALS_LOCK, f"{INDEX}/")
+"""What ``verify`` does not cover: the locks, and caches that are checked and rebuilt on their own."""
 
 MAX_LEAVES = 65_536
 """Leaves in one commit at most, the closing entries included."""
@@ -44,14 +52,14 @@ MAX_LEAVES = 65_536
 _RANGE = re.compile(r"([0-9]{12})-([0-9]{12})\.parquet")
 
 
-def origin_of(store_id: str) -> str:
-    """The origin line, and key name, of the operations log of a store."""
-    return f"custody.local/{store_id}/operations"
+def origin_of(store_id: str, log: str = LOG) -> str:
+    """The origin line, and key name, of a log of a store."""
+    return f"custody.local/{store_id}/{log.rpartition('/')[2]}"
 
 
-def log_path(path: str) -> str:
-    """The place in the store of a path inside the log (``tile/0/000``)."""
-    return f"{LOG}/{path}"
+def log_path(path: str, log: str = LOG) -> str:
+    """The place in the store of a path inside a log (``tile/0/000``)."""
+    return f"{log}/{path}"
 
 
 def range_name(first: int, end: int) -> str:

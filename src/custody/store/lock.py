@@ -6,8 +6,9 @@ import weakref
 from contextlib import suppress
 from pathlib import Path
 
-from custody.errors import StoreLocked
-from custody.store.disk import FILE_MODE
+from custody.errors import StoreError, StoreLocked
+from custody.store import layout
+from custody.store.disk import disk_error, make_folders, modes
 
 
 class Lock:
@@ -18,7 +19,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, modes(path.parent)[1])
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -57,3 +58,21 @@ def _close_in_forks(lock: Lock) -> None:
             held.close_copy()
 
     os.register_at_fork(after_in_child=close)
+
+
+def lock_store(root: Path) -> Lock:
+    """Hold the lock of the store at ``root``, whose folder is made; StoreError where something else is there."""
+    try:
+        make_folders(root)
+        names = {path.name for path in root.iterdir() if not path.name.endswith(layout.TEMPORARY)}
+        foreign = sorted(names - layout.TOP_LEVEL)
+        if foreign and layout.STORE_FILE not in names:
+            raise StoreError(
+                "the folder holds something else than a store",
+                where=str(root),
+                found=", ".join(foreign[:3]),
+                advice="Name an empty or new folder.",
+            )
+        return Lock(root / layout.LOCK_FILE)
+    except OSError as error:
+        raise disk_error(error, where=str(root), doing="opening the store") from error

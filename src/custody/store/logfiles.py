@@ -7,29 +7,30 @@ from custody.errors import LogError, NotFound, StoreError
 from custody.ledger.checkpoint import Checkpoint, parse
 from custody.ledger.note import Verifier, open_note
 from custody.ledger.tiles import TILE_WIDTH, read_bundle
-from custody.store.layout import CHECKPOINT, log_path
+from custody.store.layout import LOG, log_path
 
 CACHED_BUNDLES = 64
 
 
 class LogFiles:
-    """The files of the operations log under ``root``. Entries are kept by bundle for as long as they are near."""
+    """The files of a log under ``root``. Entries are kept by bundle for as long as they are near."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, log: str = LOG) -> None:
         self._root = root
+        self.log = log
         self._bundles: dict[tuple[int, int], list[bytes]] = {}
 
     def read(self, path: str) -> bytes:
         """The bytes of a file inside the log (``tile/0/000``); FileNotFoundError where it is absent."""
         try:
-            return (self._root / log_path(path)).read_bytes()
+            return (self._root / log_path(path, self.log)).read_bytes()
         except (IsADirectoryError, NotADirectoryError) as error:
             raise FileNotFoundError(path) from error
 
     def checkpoint_note(self) -> bytes | None:
         """The published note, None where nothing was published."""
         try:
-            return (self._root / CHECKPOINT).read_bytes()
+            return (self._root / log_path("checkpoint", self.log)).read_bytes()
         except FileNotFoundError:
             return None
 

@@ -12,22 +12,22 @@ from typing import Self
 import msgspec
 
 from custody.errors import StoreError
-from custody.store.history import Closed
+from custody.store.erasure import Expected
 from custody.store.logfiles import LogFiles
 from custody.store.payload_check import check_segment
 
 ALONE = 40_000
 """Records below which starting processes costs more than it brings."""
 
-Found = tuple[Closed, list[str]]
+Found = tuple[Expected, list[str]]
 
 
-def check_segments(root: Path, commits: Sequence[Closed], size: int, *, processes: int) -> Iterator[Found]:
+def check_segments(root: Path, commits: Sequence[Expected], size: int, *, processes: int) -> Iterator[Found]:
     """What is wrong with each segment, in the order in which they are done. StoreError where a process dies."""
-    if processes < 2 or sum(closed.end - closed.first for closed in commits) < ALONE:
+    if processes < 2 or sum(each.closed.end - each.closed.first for each in commits) < ALONE:
         files = LogFiles(root)
-        for closed in commits:
-            yield closed, check_segment(root, files, closed, size)
+        for each in commits:
+            yield each, check_segment(root, files, each, size)
         return
     idle: SimpleQueue[_Process] = SimpleQueue()
     with ExitStack() as stack:
@@ -35,11 +35,11 @@ def check_segments(root: Path, commits: Sequence[Closed], size: int, *, processe
             idle.put(stack.enter_context(_Process(root, size)))
         pool = stack.enter_context(ThreadPoolExecutor(processes))
 
-        def ask(closed: Closed) -> Found:
+        def ask(each: Expected) -> Found:
             process = idle.get()
-            found = process.ask(closed)
+            found = process.ask(each)
             idle.put(process)
-            return closed, found
+            return each, found
 
         yield from pool.map(ask, commits)
 
@@ -57,13 +57,13 @@ class _Process:
         self._process.kill()
         self._process.communicate()
 
-    def ask(self, closed: Closed) -> list[str]:
+    def ask(self, each: Expected) -> list[str]:
         """Have one segment checked."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(msgspec.json.encode(closed) + b"\n")
+            self._process.stdin.write(msgspec.json.encode(each) + b"\n")
             self._process.stdin.flush()
             return msgspec.json.decode(self._process.stdout.readline(), type=list[str])
         except (OSError, msgspec.MsgspecError):
-            raise StoreError("a checking process ended early", where=str(closed.file)) from None
+            raise StoreError("a checking process ended early", where=str(each.closed.file)) from None

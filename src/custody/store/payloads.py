@@ -69,6 +69,12 @@ class Payloads:
             self._salts.put((closed.first, group), salts)
         return salts[row]
 
+    def forget(self) -> None:
+        """Let go of everything that was read: the files are about to be others."""
+        self.close()
+        self._groups.clear()
+        self._salts.clear()
+
     def close(self) -> None:
         """Let go of every file."""
         for segment in self._segments.clear():

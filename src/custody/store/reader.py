@@ -14,12 +14,14 @@ from custody.ledger.checkpoint import Checkpoint
 from custody.ledger.entry import AcquisitionEntry, Entry, RecordEntry, SegmentEntry, decode
 from custody.ledger.proof import format_proof, inclusion_proof
 from custody.store.caches import complete_in_memory, load_history, load_index
-from custody.store.derived import Manifest, parts_files, read_manifest
+from custody.store.derived import Manifest, parts_files, read_manifest, superseded
+from custody.store.erasure import Erasures
 from custody.store.history import Closed, History, Known, Said
 from custody.store.index import identity_hash
 from custody.store.layout import CHECKPOINT
 from custody.store.logfiles import LogFiles, open_checkpoint
 from custody.store.payloads import Payloads
+from custody.store.rotation import keys_of
 from custody.store.segments import Kept, Segment
 from custody.store.storefile import StoreFile, read_store_file
 
@@ -33,7 +35,10 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """An open store. A context manager. Nothing is written, and what is read is not proven: that is ``verify``."""
+    """An open store. A context manager. Nothing is written, and what is read is not proven: that is ``verify``.
+
+    ``vkeys`` are the keys that the log had, the one that signs now last.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -46,7 +51,8 @@ class Reader:
             )
         where = str(root / CHECKPOINT)
         self._note = note
-        self._checkpoint = open_checkpoint(note, vkey=self._store.vkey, origin=self._store.origin, where=where)
+        self.vkeys = keys_of(root, self._store)
+        self._checkpoint = open_checkpoint(note, vkey=self.vkeys[-1], origin=self._store.origin, where=where)
         self._history: History | None = None
         self._payloads: Payloads | None = None
 
@@ -67,6 +73,11 @@ class Reader:
             self._payloads.close()
 
     @property
+    def root(self) -> Path:
+        """The folder of the store."""
+        return self._root
+
+    @property
     def store(self) -> StoreFile:
         """Which store this is."""
         return self._store
@@ -83,6 +94,10 @@ class Reader:
     def note(self) -> bytes:
         """The signed note of it."""
         return self._note
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file inside the log (``tile/0/000``); FileNotFoundError where it is absent."""
+        return self._files.read(path)
 
     def entry(self, leaf: int) -> Entry:
         """What the entry at ``leaf`` says; NotFound past the end of the log."""
@@ -168,6 +183,10 @@ class Reader:
         """The statements of a kind, in order of leaf."""
         return [said for said in self.history().said if said.entry.what == what]
 
+    def erasures(self) -> Erasures:
+        """What was erased, by the statements that say so; made anew at each call."""
+        return Erasures(self.history())
+
     def counts(self) -> Counts:
         """The totals over all files; per file they are in ``acquisitions``."""
         files = self.acquisitions()
@@ -190,9 +209,22 @@ class Reader:
         finally:
             segment.close()
 
+    def raw_entries(self, closed: Closed) -> Iterator[bytes]:
+        """The bytes of the record entries of one commit, in order of leaf."""
+        return (raw for _, raw in self._files.entries(closed.first, closed.end, self.size))
+
+    def salts(self, closed: Closed) -> Iterator[bytes | None]:
+        """The salts of the records of one commit, in order of leaf; None where there is no payload."""
+        segment = Segment(self._root / str(closed.file), name=str(closed.file), rows=closed.end - closed.first)
+        try:
+            for group in range(segment.groups):
+                yield from segment.salts(group)
+        finally:
+            segment.close()
+
     def manifest(self) -> Manifest | None:
-        """The manifest of the derived tables in force, None where there is none."""
-        return read_manifest(self._root)
+        """The manifest of the derived tables in force, None where there is none, or records were erased since."""
+        return None if superseded(self.history()) else read_manifest(self._root)
 
     def events_files(self) -> list[Path]:
         """The events files of the whole store, in order of leaf; NotFound where one is missing."""

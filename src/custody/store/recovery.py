@@ -20,18 +20,20 @@ import msgspec
 
 from custody.errors import LogError, StoreForked
 from custody.ledger.checkpoint import Checkpoint
-from custody.ledger.entry import SegmentEntry, decode, is_segment
+from custody.ledger.entry import SegmentEntry, StatementEntry, decode, is_segment
 from custody.ledger.merkle import leaf_hash
 from custody.ledger.proof import root_at
 from custody.ledger.tiles import TILE_WIDTH, bundle_path, tile_path
 from custody.ledger.tree import Tree
 from custody.store.disk import Disk, replace
+from custody.store.erasure import STATEMENT as ERASURE
 from custody.store.keyring import Keyring
 from custody.store.layout import (
     ASIDE,
     ASIDE_MANIFEST,
     CHECKPOINT,
     EVENTS,
+    LOG,
     MAX_LEAVES,
     SEGMENTS,
     SKIPS,
@@ -48,6 +50,9 @@ _ADVICE = (
 )
 
 
+_ERASURE = f'{{"v":1,"kind":"statement","what":"{ERASURE}",'.encode()
+
+
 class Moved(msgspec.Struct, frozen=True):
     """Files moved aside: ``folder`` in the store, their number, and the SHA-256 of the manifest there."""
 
@@ -61,7 +66,7 @@ def settle(disk: Disk, root: Path, files: LogFiles, keyring: Keyring, origin: st
 
     StoreForked where the store does not hold what was signed.
     """
-    published = _opened(files.checkpoint_note(), keyring, origin, str(root / CHECKPOINT))
+    published = _opened(files.checkpoint_note(), keyring, origin, str(root / files.log / "checkpoint"))
     signed = _opened(keyring.last_signed, keyring, origin, "last signed")
     if signed is None:
         if published is not None:
@@ -110,24 +115,26 @@ def _check_continues(files: LogFiles, signed: Checkpoint, size: int) -> None:
 def _finish(disk: Disk, root: Path, files: LogFiles, tree: Tree, signed: Checkpoint, keyring: Keyring) -> Tree:
     """Rebuild the log to the size that was signed, from the files present, and publish the note if all agrees."""
     size = tree.size
+    sealed: dict[str, set[str]] = {}
     try:
         entries = files.entries(size, signed.size, signed.size)
         while lot := [entry for _, entry in islice(entries, MAX_LEAVES)]:
-            _check_segments(root, filter(is_segment, lot))
+            _note_segments(sealed, lot)
             tree.append(lot, b"".join(map(leaf_hash, lot)))
+        _check_segments(root, sealed)
         rebuilt = tree.root()
     except (LogError, FileNotFoundError) as error:
         raise _behind(size, signed, str(error)) from None
     if rebuilt != signed.root:
         raise _behind(size, signed, "other entries")
-    _mend(disk, root, {root / log_path(path): data for path, data in tree.take_files().items()})
-    replace(disk, root / CHECKPOINT, keyring.last_signed or b"")
+    _mend(disk, root, files.log, {root / log_path(path, files.log): data for path, data in tree.take_files().items()})
+    replace(disk, root / log_path("checkpoint", files.log), keyring.last_signed or b"")
     return tree
 
 
-def _mend(disk: Disk, root: Path, files: Mapping[Path, bytes]) -> None:
+def _mend(disk: Disk, root: Path, log: str, files: Mapping[Path, bytes]) -> None:
     """Make tiles what the entries say. A signed note covers these files: none is ever without its bytes."""
-    temporary = root / f"mend{TEMPORARY}"
+    temporary = root / log_path(f"mend{TEMPORARY}", log)
     for path, data in files.items():
         if not path.is_file() or path.read_bytes() != data:
             disk.write(temporary, data)
@@ -136,13 +143,23 @@ def _mend(disk: Disk, root: Path, files: Mapping[Path, bytes]) -> None:
     disk.sync_all(root, list(files))
 
 
-def _check_segments(root: Path, entries: Iterator[bytes]) -> None:
+def _note_segments(sealed: dict[str, set[str]], entries: Iterable[bytes]) -> None:
+    """Note the hashes that segments may have by ``entries``: as they were sealed, and as erasures left them."""
     for raw in entries:
-        entry = decode(raw)
-        if not isinstance(entry, SegmentEntry) or entry.file is None:
-            continue
-        if sha256((root / SEGMENTS / Path(entry.file).name).read_bytes()).hexdigest() != entry.sha256:
-            raise LogError("a segment is not the one that was signed", where=entry.file)
+        if is_segment(raw):
+            entry = decode(raw)
+            if isinstance(entry, SegmentEntry) and entry.file is not None:
+                sealed[entry.file] = {str(entry.sha256)}
+        elif raw.startswith(_ERASURE):
+            said = decode(raw)
+            if isinstance(said, StatementEntry) and str(said.fields.get("file")) in sealed:
+                sealed[str(said.fields.get("file"))].add(str(said.fields.get("new")))
+
+
+def _check_segments(root: Path, sealed: Mapping[str, set[str]]) -> None:
+    for file, digests in sealed.items():
+        if sha256((root / SEGMENTS / Path(file).name).read_bytes()).hexdigest() not in digests:
+            raise LogError("a segment is not the one that was signed", where=file)
 
 
 def _behind(size: int, signed: Checkpoint, found: str) -> StoreForked:
@@ -157,19 +174,26 @@ def _behind(size: int, signed: Checkpoint, found: str) -> StoreForked:
 
 def clear_temporary(disk: Disk, root: Path) -> None:
     """Delete the temporary files of renames that did not happen: their names were never anybody's."""
-    for path in (*root.glob(f"*{TEMPORARY}"), *(root / CHECKPOINT).parent.glob(f"*{TEMPORARY}")):
+    clear_log(disk, root, LOG)
+    for path in root.glob(f"*{TEMPORARY}"):
         disk.delete(path)
     for path in (*root.glob(f"derived/*{TEMPORARY}"), *root.glob(f"aside/*/*{TEMPORARY}")):
         disk.delete(path)
 
 
-def tidy_partials(disk: Disk, root: Path, before: int, size: int) -> None:
+def clear_log(disk: Disk, root: Path, log: str) -> None:
+    """Delete the temporary files of a log."""
+    for path in (root / log).glob(f"*{TEMPORARY}"):
+        disk.delete(path)
+
+
+def tidy_partials(disk: Disk, root: Path, before: int, size: int, log: str = LOG) -> None:
     """Delete the partials of tiles that became full between two published sizes."""
     level = 0
     while size >> 8 * (level + 1):
         for index in range(before >> 8 * (level + 1), size >> 8 * (level + 1)):
             names = [tile_path(level, index)] + ([bundle_path(index)] if level == 0 else [])
-            for folder in (root / log_path(f"{name}.p") for name in names):
+            for folder in (root / log_path(f"{name}.p", log) for name in names):
                 for path in sorted(folder.iterdir()) if folder.is_dir() else ():
                     disk.delete(path)
         level += 1
@@ -212,18 +236,23 @@ def files_past(root: Path, size: int) -> Iterator[Path]:
             span = parse_range(path.name)
             if span is not None and span[0] >= size:
                 yield path
+    yield from tiles_past(root, size, LOG)
+
+
+def tiles_past(root: Path, size: int, log: str) -> Iterator[Path]:
+    """The bundles and tiles that a commit beginning at ``size`` may have left."""
     level = 0
     while level == 0 or (size + MAX_LEAVES) >> 8 * level:
-        yield from _tiles_past(root, level, size)
+        yield from _tiles_past(root, level, size, log)
         level += 1
 
 
-def _tiles_past(root: Path, level: int, size: int) -> Iterator[Path]:
+def _tiles_past(root: Path, level: int, size: int, log: str) -> Iterator[Path]:
     first, last = size >> 8 * (level + 1), (size + MAX_LEAVES) >> 8 * (level + 1)
     width = (size >> 8 * level) % TILE_WIDTH
     for index in range(first, last + 1):
         for name in [tile_path(level, index)] + ([bundle_path(index)] if level == 0 else []):
-            full = root / log_path(name)
+            full = root / log_path(name, log)
             if full.is_file():
                 yield full
             partials = full.with_name(f"{full.name}.p")

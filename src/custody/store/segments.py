@@ -2,12 +2,12 @@
 
 Columns: ``leaf`` int64, ``form`` string, ``salt`` 16 bytes or null, ``kept`` binary or null (null where the payload is
 withheld). Rows are in order of leaf, one for every record leaf of [first, end), in row groups of ROW_GROUP rows, so
-that one record costs one row group to read.
+that one record costs one row group to read. An erased row keeps its leaf alone: ``form`` is ERASED, the rest null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,19 @@ import msgspec
 from custody.errors import StoreError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from numpy.typing import NDArray
 
 ROW_GROUP = 1024
 SALT_SIZE = 16
 COLUMNS = ("leaf", "form", "salt", "kept")
+SKIP_FORM = "skip:"
+"""How the form of a record begins that gave no event; the reason follows. Only such a row may be without payload."""
+
+ERASED = f"{SKIP_FORM}erased"
+"""The form of a row whose payload was there and was erased: a rebuild reads from it why the record gives no event."""
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
@@ -49,9 +56,26 @@ def schema() -> pa.Schema:
 
 def encode(first: int, forms: Sequence[str], salts: Sequence[bytes | None], kept: Sequence[bytes | None]) -> memoryview:
     """The bytes of the segment whose first leaf is ``first``."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(_table(first, forms, salts, kept), sink, row_group_size=ROW_GROUP, **_WRITTEN)
+    return memoryview(sink.getvalue())
+
+
+_WRITTEN: Mapping[str, Any] = {
+    "compression": {"leaf": "zstd", "form": "zstd", "salt": "none", "kept": "zstd"},
+    "compression_level": {"leaf": 1, "form": 1, "kept": 1},
+    "use_dictionary": ["form"],
+    "column_encoding": {"leaf": "DELTA_BINARY_PACKED"},
+    "write_statistics": ["leaf"],
+}
+
+
+def _table(first: int, forms: Sequence[str], salts: Sequence[bytes | None], kept: Sequence[bytes | None]) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
 
     layout = schema()
     columns = [
@@ -60,18 +84,29 @@ def encode(first: int, forms: Sequence[str], salts: Sequence[bytes | None], kept
         pa.array(salts, layout.field("salt").type),
         pa.array(kept, layout.field("kept").type),
     ]
+    return pa.Table.from_arrays(columns, schema=layout)
+
+
+def erase(segment: Segment, gone: NDArray[np.bool_]) -> memoryview:
+    """The bytes of ``segment`` without the payloads of the rows that are set in ``gone``: a function of the two.
+
+    Memory holds the new file and one row group of the old.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.Table.from_arrays(columns, schema=layout),
-        sink,
-        row_group_size=ROW_GROUP,
-        compression={"leaf": "zstd", "form": "zstd", "salt": "none", "kept": "zstd"},
-        compression_level={"leaf": 1, "form": 1, "kept": 1},
-        use_dictionary=["form"],
-        column_encoding={"leaf": "DELTA_BINARY_PACKED"},
-        write_statistics=["leaf"],
-    )
+    with pq.ParquetWriter(sink, schema(), **_WRITTEN) as writer:
+        for group in range(segment.groups):
+            these = gone[group * ROW_GROUP : (group + 1) * ROW_GROUP].tolist()
+            rows = [_erased(row) if away else row for row, away in zip(segment.read(group), these, strict=True)]
+            forms, salts, kept = ([getattr(row, name) for row in rows] for name in COLUMNS[1:])
+            writer.write_table(_table(rows[0].leaf, forms, salts, kept), row_group_size=ROW_GROUP)
     return memoryview(sink.getvalue())
+
+
+def _erased(row: Kept) -> Kept:
+    return Kept(row.leaf, ERASED, None, None)
 
 
 class Segment:

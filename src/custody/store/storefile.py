@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from custody.errors import StoreError, StoreNewer
+from custody.store.history import History
 from custody.store.layout import CHECKPOINT, FORMAT, STORE_FILE, origin_of
 
 
@@ -76,3 +77,12 @@ def _absent(root: Path) -> StoreError:
             advice="Restore store.json from a copy: without it nothing says which key signs here.",
         )
     return StoreError("there is no store here", where=str(root), advice="`custody audit PATH` makes one.")
+
+
+def check_sealed(history: History, store: StoreFile, root: Path) -> None:
+    """StoreError where store.json is not the one that log entry 0 seals."""
+    first = history.said[0] if history.said else None
+    sealed = first.entry.fields.get("sha256") if first and first.leaf == 0 else None
+    if sealed != store.sha256:
+        where = str(root / STORE_FILE)
+        raise StoreError("store.json is not the one that was sealed", where=where, expected=str(sealed))

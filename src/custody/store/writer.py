@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -20,18 +20,21 @@ from custody.ledger.entry import (
     statement_entry,
 )
 from custody.model.records import Acquisition, Batch
-from custody.store import derived, layout, recovery
+from custody.store import derived, erasing, layout, recovery
 from custody.store.caches import keep_history, keep_index, load_history, load_index
 from custody.store.chunks import Change, check_order, compose, compose_other, cut
 from custody.store.commit import Log
-from custody.store.dedupe import Piece, decide
+from custody.store.dedupe import Decided, Piece, decide
 from custody.store.disk import Disk, RealDisk, disk_error, make_folders, replace
-from custody.store.history import JOURNAL, Frame, History, Known, encode_frame
+from custody.store.erasure import Why
+from custody.store.history import JOURNAL, Frame, Known, encode_frame
 from custody.store.keyring import create_keys, open_keys
-from custody.store.lock import Lock
+from custody.store.lock import lock_store
 from custody.store.logfiles import LogFiles
 from custody.store.payloads import Payloads
-from custody.store.storefile import StoreFile, new_store, read_store_file
+from custody.store.rotation import STATEMENT as STATEMENT_ROTATION
+from custody.store.rotation import encode, is_rotation, keys_of, next_key, read_rotations, rotation_note
+from custody.store.storefile import StoreFile, check_sealed, new_store, read_store_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +44,16 @@ STATEMENT_STORE = "store"
 STATEMENT_RECOVERY = "recovery"
 
 
+def ignored(_: int) -> None:
+    """Watch nothing."""
+
+
 class Committed(msgspec.Struct, frozen=True, kw_only=True):
     """What ``commit`` did: the log grew from ``first`` to ``size`` leaves.
 
     ``records`` were read, of which ``sealed`` are new (``conflicts`` of them contradict an earlier value of their
-    identity) and ``duplicates`` were counted only.
+    identity) and ``duplicates`` were counted only; of ``erased`` of these the identity is that of an erased record,
+    whose value nobody can compare any more.
     """
 
     first: int
@@ -54,6 +62,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     sealed: int
     duplicates: int
     conflicts: int
+    erased: int = 0
 
 
 class Writer:
@@ -61,7 +70,7 @@ class Writer:
 
     def __init__(self, disk: Disk, root: Path, keys: Path, *, now: str, version: str) -> None:
         self._disk, self._root, self._now, self._version = disk, root, now, version
-        self._lock = _locked(root)
+        self._lock = lock_store(root)
         try:
             self._open(keys)
         except OSError as error:
@@ -126,10 +135,10 @@ class Writer:
         published stays, also where a later commit of the same call fails.
         """
         check_order(batches, self._history.files)
-        first, sealed, conflicts = self.size, 0, 0
+        first, sealed, conflicts, erased = self.size, 0, 0, 0
         for pieces in cut(batches):
-            new, against = self._commit(pieces)
-            sealed, conflicts = sealed + new, conflicts + against
+            new, decided = self._commit(pieces)
+            sealed, conflicts, erased = sealed + new, conflicts + decided.conflicts, erased + decided.erased
         records = sum(map(len, batches))
         return Committed(
             first=first,
@@ -138,6 +147,7 @@ class Writer:
             sealed=sealed,
             duplicates=records - sealed,
             conflicts=conflicts,
+            erased=erased,
         )
 
     def seal(self, what: str, fields: Mapping[str, object]) -> int:
@@ -145,6 +155,59 @@ class Writer:
         leaf = self.size
         self._grow([statement_entry(what, fields)])
         return leaf
+
+    def rotate_key(self, *, by: str, reason: str) -> str:
+        """Go on with a new key, drawn here, and return its verifier key. The old seed is gone when this returns.
+
+        See ``store.rotation`` for the steps. StoreError where the disk fails: the next writer goes on from there.
+        """
+        try:
+            upcoming = self._keyring.upcoming()
+            note = self._keyring.rotation_to(upcoming, rotation_note)
+            self.seal(STATEMENT_ROTATION, {"note": note, "by": by, "reason": reason, "at": self._now})
+            self._finish_rotation()
+        except OSError as error:
+            self._log.fail()
+            raise disk_error(error, where=str(self._root), doing="rotating the key") from error
+        return self._keyring.vkey
+
+    def _finish_rotation(self) -> None:
+        """Steps 3 to 5 of a rotation whose statement is sealed; nothing where all are done."""
+        notes = [str(one.entry.fields.get("note")) for one in self._history.said if is_rotation(one.entry)]
+        if len(notes) == len(read_rotations(self._root)):
+            return
+        if not self._keyring.rotating or self._keyring.upcoming().vkey != next_key(notes[-1]):
+            raise StoreError(
+                "the key that the log was rotated to is not here",
+                where=str(self._root),
+                expected=next_key(notes[-1]),
+                advice="Restore the key folder as it was at the rotation. Without it start a new store.",
+            )
+        self._log.sign_both()
+        replace(self._disk, self._root / layout.ROTATIONS, encode(notes))
+        self._keyring.switch()
+
+    def erase(self, going: Iterable[erasing.Going], why: Why, done: Callable[[int], None] = ignored) -> list[int]:
+        """Erase the payloads and salts of records for good and return the leaves of the statements that say so.
+
+        See ``store.erasing`` for the steps. Every derived table goes too: publish them anew. ``done`` is told how many
+        segments are finished. StoreError where the disk fails; what was sealed by then the next writer finishes.
+        """
+        self._log.check()
+        leaves: list[int] = []
+        try:
+            for lot in erasing.lots(self._disk, self._root, self._history, going):
+                said = erasing.entries(lot, why, erasing.aside_files(self._root, self._history))
+                leaves += range(self.size, self.size + len(lot))
+                self._grow(said)
+                self._payloads.forget()
+                erasing.settle(self._disk, self._root, self._history)
+                derived.clear_superseded(self._disk, self._root, self._history)
+                done(len(lot))
+        except OSError as error:
+            self._log.fail()
+            raise disk_error(error, where=str(self._root), doing="erasing") from error
+        return leaves
 
     def last_statement(self, what: str) -> Mapping[str, object] | None:
         """What the last statement of a kind says, None where there is none."""
@@ -218,7 +281,8 @@ class Writer:
         recovery.clear_temporary(disk, root)
         if (root / layout.STORE_FILE).exists() or (root / layout.CHECKPOINT).exists():
             self._store = read_store_file(root)
-            self._keyring = open_keys(disk, keys, self._store.store, self._store.origin, vkey=self._store.vkey)
+            vkey = keys_of(root, self._store)[-1]
+            self._keyring = open_keys(disk, keys, self._store.store, self._store.origin, vkey=vkey)
         else:
             store_id = os.urandom(16).hex()
             self._keyring = create_keys(disk, keys, store_id, layout.origin_of(store_id), root=root)
@@ -231,10 +295,13 @@ class Writer:
         self._load_caches()
         self._check_store()
         self._record_recovery(published)
+        self._finish_rotation()
 
     def _load_caches(self) -> None:
         size = self.size
         self._history, missing = load_history(self._root, self._files, size)
+        mended = erasing.settle(self._disk, self._root, self._history)
+        self._recovered: tuple[str, ...] = mended
         self._payloads = Payloads(self._root, self._history.closed)
         recovery.tidy_partials(self._disk, self._root, self._published_before(), size)
         keep_history(self._disk, self._root, self._history, missing)
@@ -259,7 +326,6 @@ class Writer:
         said = [one.entry.fields.get("aside") for one in self._history.said if one.entry.what == STATEMENT_RECOVERY]
         sealed = {str(row[0]) for rows in said if isinstance(rows, list) for row in rows}
         moved = recovery.list_aside(self._disk, self._root, sealed)
-        self._recovered: tuple[str, ...] = ()
         if published is None and not moved:
             return
         fields: dict[str, object] = {"at": self._now, "version": self._version, "size": self.size}
@@ -272,12 +338,12 @@ class Writer:
             self._recovered += (f"{files} files of a commit that was never signed were moved to {moved[0].folder}",)
         self.seal(STATEMENT_RECOVERY, fields)
 
-    def _commit(self, pieces: Sequence[Piece]) -> tuple[int, int]:
+    def _commit(self, pieces: Sequence[Piece]) -> tuple[int, Decided]:
         size = self.size
         decided = decide(pieces, self._index, lambda leaf: self._files.entry(leaf, size), self._payloads)
         change, hashes = compose(pieces, decided, size)
         self._publish(change, hashes, len(hashes))
-        return len(hashes), decided.conflicts
+        return len(hashes), decided
 
     def _grow(self, entries: list[bytes]) -> None:
         import numpy as np
@@ -323,30 +389,3 @@ class Writer:
     def _rows(self, leaf: int) -> Sequence[tuple[int, int, int, int]]:
         entry = decode(self._files.entry(leaf, self.size))
         return entry.files if isinstance(entry, SegmentEntry) else ()
-
-
-def check_sealed(history: History, store: StoreFile, root: Path) -> None:
-    """StoreError where store.json is not the one that log entry 0 seals."""
-    first = history.said[0] if history.said else None
-    sealed = first.entry.fields.get("sha256") if first and first.leaf == 0 else None
-    if sealed != store.sha256:
-        where = str(root / layout.STORE_FILE)
-        raise StoreError("store.json is not the one that was sealed", where=where, expected=str(sealed))
-
-
-def _locked(root: Path) -> Lock:
-    """Hold the lock of the store at ``root``, whose folder is made; StoreError where something else is there."""
-    try:
-        make_folders(root)
-        names = {path.name for path in root.iterdir() if not path.name.endswith(layout.TEMPORARY)}
-        foreign = sorted(names - layout.TOP_LEVEL)
-        if foreign and layout.STORE_FILE not in names:
-            raise StoreError(
-                "the folder holds something else than a store",
-                where=str(root),
-                found=", ".join(foreign[:3]),
-                advice="Name an empty or new folder.",
-            )
-        return Lock(root / layout.LOCK_FILE)
-    except OSError as error:
-        raise disk_error(error, where=str(root), doing="opening the store") from error
