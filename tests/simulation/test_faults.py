@@ -14,6 +14,8 @@ from custody.simulation.truth import Planted
 from tests.simulation.conftest import Made, content, make
 
 EXPECTED: dict[str, tuple[tuple[str, ...], str | None]] = {
+    "approval-outlived": (("approved-exercised",), "medium"),
+    "exposed-key": (("exposed-secret",), "medium"),
     "late-approval": (("approved",), "medium"),
     "long-lived-in-run": (("outlives-run",), "medium"),
     "no-approval": (("approved",), "medium"),

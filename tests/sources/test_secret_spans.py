@@ -224,7 +224,7 @@ def secrets_in(value: object, note: Callable[[str], None], *, below: bool = Fals
             secrets_in(json.loads(value), note)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1]))
 def test_no_string_below_a_secret_name_survives(document: object, ascii_only: bool, indent: int | None) -> None:
     raw = json.dumps({"d": document}, ensure_ascii=ascii_only, indent=indent).encode()
@@ -237,7 +237,7 @@ def test_no_string_below_a_secret_name_survives(document: object, ascii_only: bo
         assert screen.matches([raw], secret_names.SCREEN) == [True]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS)
 def test_masking_twice_is_masking_once(document: object) -> None:
     raw = json.dumps({"d": document}).encode()

@@ -18,6 +18,8 @@ APPROVALS = "cloudevents"
 OTEL = "otel.otlp"
 SPIRE = "spire"
 ENVOY = "envoy.access"
+SARIF = "sarif"
+IAM_DETAILS = "aws.iam_details"
 
 About = tuple[Stage, str]
 """What a record is to a key."""

@@ -29,6 +29,7 @@ APPENDED = {
     sources.OTEL: "otel/traces.jsonl",
     sources.SPIRE: "spire/server.log",
     sources.ENVOY: "envoy/access.log",
+    sources.SARIF: "scans/leaks.sarif",
 }
 FLOW_HEADER = (
     b"version account-id interface-id instance-id srcaddr dstaddr srcport dstport protocol packets bytes start end "

@@ -14,6 +14,7 @@ from custody.simulation.fault import Planting
 from custody.simulation.files import Files
 from custody.simulation.lives import everything
 from custody.simulation.piece import Piece
+from custody.simulation.systems import iam
 from custody.simulation.truth import Truth
 
 CONTRACT = "contract.yaml"
@@ -48,6 +49,7 @@ class Simulation:
         for entry in self._estate.entries():
             yield from self._counted(files.take(entry))
         yield from self._counted(files.finish(self._estate.until))
+        yield from self._counted(iam.lists(self._estate))
         self._estate.book.cut(self._estate.until)
 
     def _counted(self, pieces: Iterator[Piece]) -> Iterator[Piece]:

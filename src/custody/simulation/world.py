@@ -133,7 +133,8 @@ PLAIN_ROLES = (
     (SECOND, "AWSServiceRoleForConfig", "/aws-service-role/config.amazonaws.com/"),
 )
 USERS = (
-    "ops-ilka", "ops-jorn", "batch-export", "batch-mirror", "batch-report", "ci-legacy", "partner-audit",
+    "ops-ilka", "ops-jorn", "batch-archive", "batch-backfill", "batch-export", "batch-mirror", "batch-report",
+    "ci-legacy", "partner-audit",
 )  # fmt: skip
 
 

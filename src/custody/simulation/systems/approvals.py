@@ -16,14 +16,16 @@ def person(name: str) -> str:
     return f"person:{SOURCE.replace(':', '%3A')}:{name}"
 
 
-def say(estate: Estate, chance: Chance, time: int, what: str, target: str, request: str, *who: str) -> None:
-    """``requested`` by who[0], or ``granted`` (``denied``) to who[0] by who[1]."""
+def say(
+    estate: Estate, chance: Chance, time: int, what: str, target: str, request: str, *who: str, valid: int = 4 * HOUR
+) -> None:
+    """``requested`` by who[0], or ``granted`` (``denied``) to who[0] by who[1], for ``valid`` µs."""
     data: dict[str, object] = {
         "request": request,
         "target": target,
         "requester": who[0],
         "scope": "deploy to production",
-        "valid_until": microseconds(time + 4 * HOUR),
+        "valid_until": microseconds(time + valid),
     }
     if what != "requested":
         data |= {"approver": who[1], "policy": "two-person/3"}

@@ -25,6 +25,7 @@ _AT_ENDPOINT = "NetworkActivity"
 A success of this category is no success of the call: a revoked key passes an endpoint too.
 """
 NOTHING_DONE: tuple[Part, ...] = ()
+_IAM = "iam.amazonaws.com"
 _REFUSED = (
     "AccessDenied",
     "Unauthorized",
@@ -64,6 +65,8 @@ def _event(record: Record, who: UserIdentity) -> Event:
             outcome = Outcome.DENIED
         if done and done[0].stage is Stage.ISSUE:
             asked = issue.asked(call)
+    elif outcome is not Outcome.SUCCESS and record.eventSource == _IAM:
+        done = grants.refused(Call(record=record, who=who, key=used, principal=principal, account=account or "-"))
     return Event(
         id=record.eventID,
         time=time,

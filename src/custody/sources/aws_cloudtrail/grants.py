@@ -5,6 +5,7 @@ A change stands under the principal (role, user, group) or the policy that it ch
 path, so the keys are without path too (see ``principals``).
 """
 
+import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -20,6 +21,9 @@ from custody.sources.aws_cloudtrail.times import event_time
 
 REVOKE_POLICY = "AWSRevokeOlderSessions"
 """The inline policy by which the console revokes a role's active sessions."""
+
+_QUARANTINE = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/AWSCompromisedKeyQuarantine(?:V[0-9]{1,3})?")
+"""The policies that AWS attaches to a user when it has found a key of theirs in public. They refuse some actions."""
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -157,9 +161,22 @@ def _changed(call: Call, grant: Grant) -> tuple[Part, ...]:
     named: str | None = getattr(request, grant.object) if grant.object else None
     made = grant.effect.endswith(".create") and grant.kind in ("role", "user")
     change = Part(stage=Stage.CHANGE, key=key, effect=grant.effect, object=arn if made else named or arn)
+    if made and request.permissionsBoundary:
+        return (change, Part(stage=Stage.CHANGE, key=key, effect="boundary.put", object=request.permissionsBoundary))
     if grant.effect == "policy.put" and request.policyName == REVOKE_POLICY:
         return (change, *_sessions_revoked(key, request))
+    if call.record.eventName == "AttachUserPolicy" and _QUARANTINE.fullmatch(request.policyArn or ""):
+        return (change, Part(stage=Stage.CHANGE, key=key, effect="secret.exposed", object=request.policyArn))
     return (change,)
+
+
+def refused(call: Call) -> tuple[Part, ...]:
+    """The key that a call which did not succeed was to end: that nothing came of it is worth knowing."""
+    try:
+        asked = _key_changed(call) if call.record.eventName in ("DeleteAccessKey", "UpdateAccessKey") else ()
+    except SourceError:
+        return ()
+    return tuple(part for part in asked if part.stage is Stage.REVOKE)
 
 
 def _arn(call: Call, kind: str, request: Request, response: Response) -> str | None:

@@ -19,6 +19,8 @@ from custody.sources.aws_cloudtrail.times import expiry
 from custody.sources.secret_names import is_secret_name
 
 Text = str | int | float | bool | None
+_NOTHING = msgspec.Raw(b"null")
+_EMPTY = (b"null", b'""', b"[]")
 
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +41,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     tags: list[Tag] | None = None
     principalTags: dict[str, Text | list[Text]] | None = None
     incomingTransitiveTags: dict[str, Text | list[Text]] | None = None
+    policy: msgspec.Raw = _NOTHING
+    policyArns: msgspec.Raw = _NOTHING
 
 
 class Credentials(msgspec.Struct, frozen=True, gc=False):
@@ -147,7 +151,7 @@ def _session(call: Call) -> tuple[Part, ...]:
     if call.record.eventName == "AssumeRoot" and request.targetPrincipal:
         role = _root(call, request.targetPrincipal)
     bound = _bound(call, request, response, role)
-    return (_issued(call, issued, role, bound, session_name=request.roleSessionName),)
+    return _limited(request, _issued(call, issued, role, bound, session_name=request.roleSessionName))
 
 
 def _bound(call: Call, request: Request, response: Response, role: str | None) -> Bound:
@@ -186,7 +190,16 @@ def _own_session(call: Call) -> tuple[Part, ...]:
         return ()
     federated = response.federatedUser.arn if response.federatedUser else None
     subject = federated or call.who.arn
-    return (_issued(call, issued, subject, _UNBOUND, session_name=request.name),)
+    return _limited(request, _issued(call, issued, subject, _UNBOUND, session_name=request.name))
+
+
+def _limited(request: Request, issued: Part) -> tuple[Part, ...]:
+    """The key, and whether it was asked for with a session policy, which takes away of what its principal may do."""
+    named = bytes(request.policyArns) not in _EMPTY
+    if not named and bytes(request.policy) in _EMPTY:
+        return (issued,)
+    what = "managed" if named else "inline"
+    return (issued, Part(stage=Stage.DECIDE, key=issued.key, effect="session.policy", object=what))
 
 
 def _roles_anywhere(call: Call) -> tuple[Part, ...]:
