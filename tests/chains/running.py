@@ -9,8 +9,10 @@ import numpy as np
 
 from custody.chains.parts import Repeated, Value, settle
 from custody.engine.duck import Engine
-from custody.model.contracts import EMPTY, Contract
+from custody.model.contracts import EMPTY, Contract, Versions
+from custody.model.register import SealedDocument
 from custody.model.report import Report
+from custody.model.reviews import Review
 from custody.model.verdicts import Verdict
 from custody.pipeline import intake
 from custody.pipeline.derive import Committed, derive
@@ -41,10 +43,10 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
 class Derived:
     """The tables and the report of some records."""
 
-    def __init__(self, engine: Engine, report: Report, contract: Contract) -> None:
+    def __init__(self, engine: Engine, report: Report, versions: Versions) -> None:
         self.engine = engine
         self.report = report
-        self.contract = contract
+        self.versions = versions
 
     def rows(self, sql: str) -> list[dict[str, object]]:
         """Rows of a query as mappings."""
@@ -58,17 +60,24 @@ class Derived:
     def verdicts(self) -> dict[str, dict[str, Verdict]]:
         """Every verdict on every credential, by the last part of its key and the question."""
         keys = [str(row["key"]) for row in self.rows("SELECT key FROM credentials ORDER BY key")]
-        found = judging.verdicts_of(self.engine, load(), self.contract, keys) if keys else {}
+        found = judging.verdicts_of(self.engine, load(), self.versions, keys) if keys else {}
         return {key.rpartition(":")[2]: each for key, each in found.items()}
 
 
 @contextmanager
 def derived(
-    folder: Path, files: Sequence[bytes], contract: Contract = EMPTY, damaged: Damaged = ()
+    folder: Path,
+    files: Sequence[bytes],
+    contract: Contract | Versions = EMPTY,
+    damaged: Damaged = (),
+    documents: tuple[SealedDocument, ...] = (),
+    reviews: tuple[Review, ...] = (),
 ) -> Iterator[Derived]:
-    """Derive and judge the records of ``files``, in their order."""
+    """Derive and judge the records of ``files``, in their order, with the sealed ``documents`` of a register."""
+    found = msgspec.structs.replace(committed(folder, files, damaged), documents=documents, reviews=reviews)
+    versions = contract if isinstance(contract, Versions) else Versions.of(contract)
     with Engine(memory_mib=300, threads=1) as engine:
-        yield Derived(engine, derive(engine, committed(folder, files, damaged), contract), contract)
+        yield Derived(engine, derive(engine, found, versions), versions)
 
 
 def committed(folder: Path, files: Sequence[bytes], damaged: Damaged = ()) -> Committed:
@@ -110,6 +119,7 @@ def committed(folder: Path, files: Sequence[bytes], damaged: Damaged = ()) -> Co
         sealed=len(sealed),
         duplicates=total - len(sealed),
         acquisitions=len(files),
+        kept={one.leaf: one.kept for one in sealed}.get,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from custody.chains import containment, search, stored, trace
 from custody.chains.join import CANDIDATE, RUN, Grade, load
 from custody.engine.duck import Engine
-from custody.model.contracts import EMPTY
+from custody.model.contracts import Versions
 from custody.model.effects import said
 from custody.model.keys import names_of
 from custody.pipeline.derive import derive, write
@@ -28,7 +28,7 @@ class Opened:
     def __init__(self, folder: Path, engine: Engine, case: str) -> None:
         records = committed(folder, [(CASES / case / "input.ndjson").read_bytes()])
         with Engine(memory_mib=300, threads=1) as building:
-            report = derive(building, records, EMPTY)
+            report = derive(building, records, Versions())
             write(building, folder, records.files, report)
         self.engine = engine
         stored.attach(engine, folder, judging.fact_tables(rules()))
@@ -150,7 +150,7 @@ def test_children_of_one_parent_are_of_one_generation(engine: Engine, tmp_path: 
     folder = tmp_path / "tables"
     records = committed(folder, [lines + b"\n".join(more) + b"\n"])
     with Engine(memory_mib=300, threads=1) as building:
-        write(building, folder, records.files, derive(building, records, EMPTY))
+        write(building, folder, records.files, derive(building, records, Versions()))
     stored.attach(engine, folder, judging.fact_tables(rules()))
     judging.define(engine, 0)
     ((top,),) = engine.rows("SELECT key FROM credentials WHERE key LIKE '%TOP'")

@@ -28,8 +28,8 @@ APART = ("stored.py", "ways.py")
 
 FUNCTIONS = frozenset(
     "abs array_agg array_sort avg bool_and bool_or cast chr coalesce concat concat_ws count first_value floor greatest "
-    "lead least length max min nullif rank regexp_extract regexp_replace right round row_number sha256 substr sum over "
-    "filter read_parquet".split()
+    "lag lead least length max min nullif rank regexp_extract regexp_replace right round row_number sha256 substr sum "
+    "over filter read_parquet".split()
 )
 """Functions with one name and meaning in both engines (``sha256`` and ``read_parquet``: see above)."""
 
@@ -77,7 +77,7 @@ def _statements(path: Path) -> Iterator[tuple[str, str]]:
 
 STATEMENTS = [
     pytest.param(text, id=place)
-    for room in ("chains", "rules")
+    for room in ("chains", "rules", "register")
     for path in sorted((SOURCE / room).rglob("*.py"))
     if path.name not in APART
     for place, text in _statements(path)

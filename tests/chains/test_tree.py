@@ -9,7 +9,7 @@ import pytest
 from custody.chains import stored
 from custody.chains.tree import SHOWN_CHILDREN, Tree, tree
 from custody.engine.duck import Engine
-from custody.model.contracts import EMPTY
+from custody.model.contracts import Versions
 from custody.pipeline.derive import derive, write
 from custody.rules import judging
 from custody.rules.registry import load
@@ -32,7 +32,7 @@ def attached(engine: Engine, folder: Path, data: list[bytes]) -> None:
     """Derive ``data`` and attach its tables, as a question finds them."""
     records = committed(folder, data)
     with Engine(memory_mib=300, threads=1) as building:
-        write(building, folder, records.files, derive(building, records, EMPTY))
+        write(building, folder, records.files, derive(building, records, Versions()))
     stored.attach(engine, folder, judging.fact_tables(load()))
     stored.attach_parts(engine, records.files, None)
     judging.define(engine, 0)

@@ -5,8 +5,18 @@ from pathlib import Path
 import pytest
 
 from custody.errors import ContractError
-from custody.model.contracts import Approval, Contract, ExpectedSource, IdentityClass
+from custody.model.contracts import (
+    Approval,
+    Contract,
+    Environment,
+    Exempt,
+    ExpectedSource,
+    Hours,
+    IdentityClass,
+    Suppression,
+)
 from custody.model.events import Granularity
+from custody.model.times import text
 from custody.settings.contract import parse_contract, read_contract
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +41,15 @@ def test_the_example_of_the_docs_is_read() -> None:
     assert build.origins == ("3.225.16.109", "10.20.0.0/16", "ec2.amazonaws.com")
     assert build.granularity is Granularity.INSTANCE
     assert (deploy.ttl, deploy.max_life) == (15 * MINUTE, 90 * MINUTE)
-    assert deploy.approval == Approval(by="group:release-managers", count=1, not_=("requester",))
-    assert (legacy.population, legacy.max_life) == ("machine", 90 * DAY)
+    assert deploy.approval == Approval(
+        by="group:release-managers", count=1, not_=("requester",), within=8 * 60 * MINUTE
+    )
+    assert (deploy.risk, deploy.environments, deploy.workloads) == ("high", ("production",), 1)
+    assert (legacy.population, legacy.max_life, legacy.rotation) == ("machine", 90 * DAY, 90 * DAY)
+    assert legacy.exception is not None
+    assert text(legacy.exception.until) == "2027-04-01T00:00:00Z"
+    assert (deploy.retention, legacy.retention) == (400 * DAY, 400 * DAY)
+    assert dict(contract.provenance) == {"high": Granularity.RUN, "medium": Granularity.INSTANCE}
     assert contract.origins[0] == ("i-0dbc91f429e48eeed", ("3.225.16.109",))
 
 
@@ -50,11 +67,12 @@ def test_the_sketch_of_the_design_is_read() -> None:
     if not sketch.exists():
         pytest.skip("../shared/ux.md is not beside this checkout")
     contract = read(sketch.read_text("utf-8").partition("## A contract\n")[2])
-    assert contract.not_judged == (
-        ("production-deploy", "hours"),
-        ("production-deploy", "depends_on"),
-        ("legacy-batch", "exception"),
-    )
+    deploy, legacy = contract.classes
+    assert deploy.hours == Hours(days=(0, 1, 2, 3, 4), start=7 * 60, end=19 * 60, zone="Europe/Zurich")
+    assert deploy.depends_on == ("aws:123456789012:role/deploy", "vault:database/creds/app")
+    assert legacy.exception is not None
+    assert legacy.exception.compensating == ("origins",)
+    assert contract.not_judged == ()
     assert contract.sources[0].accounts == ("123456789012",)
 
 
@@ -155,16 +173,55 @@ def test_how_long_records_are_kept_is_a_duration(place: str, value: str) -> None
         read(place % value)
 
 
-@pytest.mark.parametrize("field", ["hours", "depends_on", "environments", "exception", "provenance"])
-@pytest.mark.parametrize("value", ["7", "[a, {b: c}]", "{until: 2027-03-31}", "null"])
-def test_later_fields_of_a_class_are_declared_whatever_they_hold(field: str, value: str) -> None:
-    assert only_class(f"{field}: {value}").declared == (field,)
+def test_every_field_of_a_class() -> None:
+    contract = read("""
+        environments: {prod: {accounts: [012345678901], match: ["k8s_*:prod/*"]}, test: {match: ["*test*"]}}
+        classes:
+          one:
+            match: {workload: w}
+            hours: "Sat-Mon,Wed 22:00-06:00 America/New_York"
+            depends_on: ["aws:role/*", 7]
+            environments: [prod, test, prod]
+            risk: medium
+            rotation: 90d
+            workloads: 3
+            approval: {by: ann, count: 2, not: [requester, executor], within: 8h}
+            exception: {until: 2027-03-31, owner: team:a, reason: "not yet", compensating: [alerts, origins]}
+    """)
+    (one,) = contract.classes
+    assert one.hours == Hours(days=(0, 2, 5, 6), start=22 * 60, end=6 * 60, zone="America/New_York")
+    assert (one.depends_on, one.environments) == (("aws:role/*", "7"), ("prod", "test"))
+    assert (one.risk, one.rotation, one.workloads) == ("medium", 90 * DAY, 3)
+    assert one.approval == Approval(by="ann", count=2, not_=("requester", "executor"), within=8 * 60 * MINUTE)
+    assert one.exception == Exempt(
+        until=1_806_537_600_000_000, owner="team:a", reason="not yet", compensating=("alerts", "origins")
+    )
+    assert contract.environments == (
+        Environment(name="prod", accounts=("012345678901",), match=("k8s_*:prod/*",)),
+        Environment(name="test", match=("*test*",)),
+    )
 
 
-def test_later_fields_of_the_top_level_are_declared() -> None:
-    contract = read("{retention: 7y, environments: {prod: [a]}, classes: {one: {match: {workload: w}, hours: x}}}")
-    assert contract.declared == ("retention", "environments")
-    assert contract.not_judged == ((None, "retention"), (None, "environments"), ("one", "hours"))
+def test_every_field_of_the_top_level() -> None:
+    contract = read("""
+        since: 2026-01-01T00:00:00+01:00
+        retention: 400d
+        provenance: {low: account, high: run}
+        suppressions:
+          - {finding: f-0123456789abcdef, owner: team:a, reason: known, until: 2026-12-31}
+          - {rule: damaged-source, subject: "aws.*", owner: team:b, reason: known, until: 2026-06-30T12:00:00Z}
+        classes:
+          one: {match: {workload: w}}
+          two: {match: {workload: v}, retention: 30d}
+    """)
+    assert text(contract.since) == "2025-12-31T23:00:00Z"
+    assert [each.retention for each in contract.classes] == [400 * DAY, 30 * DAY]
+    assert contract.provenance == (("low", Granularity.ACCOUNT), ("high", Granularity.RUN))
+    first, second = contract.suppressions
+    assert (first.finding, text(first.until)) == ("f-0123456789abcdef", "2027-01-01T00:00:00Z")
+    assert second == Suppression(
+        rule="damaged-source", subject="aws.*", owner="team:b", reason="known", until=1_782_820_800_000_000
+    )
 
 
 def test_patterns_that_overlap_are_no_error() -> None:

@@ -73,6 +73,76 @@ CASES = {
         "sources: {aws.x: {accounts: [12345678901]}}", "1:30", "not an AWS account", "'12345678901'", "leading zeros"
     ),
     "account with dashes": Case("sources: {aws.x: {accounts: [1234-5678-9012]}}", "1:30", "not an AWS account"),
+    "hours without a zone": Case(a_class('hours: "Mon-Fri 07:00-19:00"'), "4:12", "classes.one.hours", "'Mon-Fri 07"),
+    "hours in a zone of nowhere": Case(
+        a_class('hours: "Mon-Fri 07:00-19:00 Europe/Zuerich"'), "4:12", "not a time zone", "'Europe/Zuerich'"
+    ),
+    "hours where this machine is": Case(
+        a_class('hours: "Mon-Fri 07:00-19:00 localtime"'), "4:12", "not a time zone", "'localtime'"
+    ),
+    "hours of a day in words": Case(a_class('hours: "Monday 07:00-19:00 UTC"'), "4:12", "not a day", "'Monday'"),
+    "hours of no length": Case(
+        a_class('hours: "Mon 07:00-07:00 UTC"'), "4:12", "hours of no length", "", "a whole day is 00:00-24:00"
+    ),
+    "hours past the day": Case(a_class('hours: "Mon 07:00-24:01 UTC"'), "4:12", "no time of day", "'24:01'"),
+    "depends_on is a text": Case(a_class("depends_on: aws"), "4:17", "classes.one.depends_on", "'aws'"),
+    "environment that is not there": Case(a_class("environments: [prod]"), "4:20", "no such environment", "'prod'"),
+    "environment misspelt": Case(
+        "environments: {production: {match: [a]}}\n" + a_class("environments: [prodution]"),
+        "5:20",
+        "no such environment",
+        "'prodution'",
+        "did you mean production?",
+    ),
+    "environment of nothing": Case("environments:\n  prod: {}\n", "2:9", "environments.prod", "a mapping"),
+    "environment name": Case("environments: {a b: {match: [a]}}\n", "1:16", "bad name in environments", "'a b'"),
+    "risk": Case(a_class("risk: huge"), "4:11", "classes.one.risk", "'huge'"),
+    "provenance of a risk": Case("provenance: {hihg: run}\n", "1:14", "unknown field", "'hihg'", "mean high?"),
+    "provenance of a class": Case(a_class("provenance: run"), "4:5", "unknown field", "'provenance'"),
+    "workloads": Case(a_class("workloads: 0"), "4:16", "classes.one.workloads", "the number 0"),
+    "rotation": Case(a_class("rotation: yearly"), "4:15", "classes.one.rotation", "'yearly'"),
+    "approval without a role": Case(a_class("approval: {by: g, not: [boss]}"), "4:29", "approval.not", "'boss'"),
+    "approval within": Case(a_class("approval: {by: g, within: 8}"), "4:31", "approval.within", "the number 8"),
+    "exception without an end": Case(
+        a_class("exception: {owner: o, reason: r, compensating: [c]}"), "4:5", "exception has no 'until'"
+    ),
+    "exception until someday": Case(
+        a_class("exception: {until: someday, owner: o, reason: r, compensating: [c]}"), "4:24", "until", "'someday'"
+    ),
+    "exception until a day that is none": Case(
+        a_class("exception: {until: 2027-02-29, owner: o, reason: r, compensating: [c]}"), "4:24", "no real time"
+    ),
+    "exception that nothing compensates": Case(
+        a_class("exception: {until: 2027-01-01, owner: o, reason: r, compensating: []}"),
+        "4:71",
+        "exception.compensating",
+        "an empty list",
+    ),
+    "since without a zone": Case("since: 2026-01-01T00:00:00\n", "1:8", "bad value for since", "'2026-01-01T00"),
+    "since long ago": Case("since: 1848-09-12\n", "1:8", "bad value for since", "'1848-09-12'"),
+    "suppressions of nothing": Case(
+        "suppressions:\n  - {owner: o, reason: r, until: 2027-01-01}\n", "2:5", "nothing in particular", "neither"
+    ),
+    "suppression of two kinds": Case(
+        "suppressions: [{finding: f-01234567, rule: a, owner: o, reason: r, until: 2027-01-01}]\n",
+        "1:16",
+        "nothing in particular",
+        "finding and rule",
+    ),
+    "suppression of a whole rule": Case(
+        "suppressions: [{rule: a, owner: o, reason: r, until: 2027-01-01}]\n", "1:16", "nothing in particular", "rule"
+    ),
+    "suppression without a reason": Case(
+        "suppressions: [{finding: f-01234567, owner: o, until: 2027-01-01}]\n", "1:16", "has no 'reason'"
+    ),
+    "suppression of no finding": Case(
+        "suppressions: [{finding: c-01234567, owner: o, reason: r, until: 2027-01-01}]\n", "1:26", "finding", "'c-012"
+    ),
+    "suppressed twice": Case(
+        "suppressions:\n" + 2 * "  - {rule: a, subject: s, owner: o, reason: r, until: 2027-01-01}\n",
+        "3:5",
+        "the same is suppressed in line 2",
+    ),
     "source name": Case("sources: {AWS: {}}", "1:11", "bad name in sources", "'AWS'"),
     "two classes alike": Case(
         "classes:\n  a: {match: {workload: w*}}\n  b: {match: {workload: w**}}",

@@ -2,14 +2,17 @@ import json
 from collections.abc import Iterator
 
 import jsonschema_rs
+import msgspec
 import pytest
 
-from custody.model.contracts import IdentityClass
+from custody.model.contracts import Contract, Environment, Exempt, ExpectedSource, IdentityClass, Suppression
 from custody.model.events import Granularity
 from custody.model.verdicts import Population
 from custody.settings.amounts import DURATION_FORM, format_duration, parse_duration
+from custody.settings.contract_hours import HOURS_FORM
+from custody.settings.moments import MOMENT_FORM
 from custody.settings.origins import ORIGIN_FORM
-from custody.settings.schema import later_fields, schema_text
+from custody.settings.schema import schema_text
 
 SCHEMA = json.loads(schema_text())
 CLASS = SCHEMA["$defs"]["class"]
@@ -42,23 +45,31 @@ def test_every_definition_has_a_title_for_errors() -> None:
     assert all(definition["title"] for definition in SCHEMA["$defs"].values())
     assert SCHEMA["$defs"]["duration"]["title"] == DURATION_FORM
     assert SCHEMA["$defs"]["origin"]["title"] == ORIGIN_FORM
+    assert SCHEMA["$defs"]["moment"]["title"] == MOMENT_FORM
+    assert CLASS["properties"]["hours"]["title"] == HOURS_FORM
 
 
 def test_the_words_of_the_schema_are_those_of_the_model() -> None:
-    assert CLASS["properties"]["granularity"]["enum"] == [each.value for each in Granularity]
+    assert SCHEMA["$defs"]["granularity"]["enum"] == [each.value for each in Granularity]
     assert CLASS["properties"]["population"]["enum"] == [each.value for each in Population]
 
 
-def test_every_field_of_a_class_is_a_field_of_the_model_or_a_later_one() -> None:
-    judged = set(CLASS["properties"]) - later_fields("class")
-    assert judged == set(IdentityClass.__struct_fields__) - {"name", "declared"}
+@pytest.mark.parametrize(
+    ("definition", "model", "besides"),
+    [
+        ("class", IdentityClass, {"name", "declared"}),
+        ("exception", Exempt, set()),
+        ("suppression", Suppression, set()),
+        ("environment", Environment, {"name"}),
+        ("source", ExpectedSource, {"source"}),
+    ],
+)
+def test_every_field_is_a_field_of_the_model(definition: str, model: type[msgspec.Struct], besides: set[str]) -> None:
+    assert set(SCHEMA["$defs"][definition]["properties"]) == set(model.__struct_fields__) - besides
 
 
-def test_later_fields_are_known_by_their_definition() -> None:
-    assert later_fields("class") >= {"hours", "depends_on", "exception", "provenance", "environments"}
-    assert later_fields() == {"retention", "environments"}
-    assert later_fields("source") == set()
-    assert "retention" not in later_fields("class")
+def test_every_field_of_the_top_level_is_a_field_of_the_model() -> None:
+    assert set(SCHEMA["properties"]) - {"version"} == set(Contract.__struct_fields__) - {"digest", "path", "declared"}
 
 
 @pytest.mark.parametrize("text", ["15m", "1h30m", "2w1s", "0h1m", "0m", "", "1m1h", "1.5h", "m", "36525d"])

@@ -50,22 +50,27 @@ REACHABLE = """
 """Every credential by its own key, and by the request that its issuing record names."""
 
 STARTER = f"CASE WHEN {SYSTEM.format('r.starter')} = d.system THEN r.starter END"
+USER = f"CASE WHEN {SYSTEM.format('u.principal')} = d.system THEN u.principal END"
 
 REACHED = f"""
     CREATE OR REPLACE TABLE approvals AS
-    SELECT c.key, d.approver, coalesce(d.requester, {STARTER}) AS requester, d.effect, d.time, d.until, d.leaf,
-           d.source, d.target, d.related, 'credential' AS via, 'exact' AS grade, 'issuer' AS asserter
+    SELECT c.key, d.approver, coalesce(d.requester, {STARTER}) AS requester, coalesce({STARTER}, {USER}) AS executor,
+           d.effect, d.time, d.until, d.object, d.leaf, d.source, d.target, d.related, 'credential' AS via,
+           'exact' AS grade, 'issuer' AS asserter
     FROM decisions d
     JOIN reachable c ON c.name = d.target OR c.name = d.object
     LEFT JOIN best_runs r ON r.key = c.key
+    LEFT JOIN uses u ON u.key = c.key
     UNION ALL
-    SELECT k.key, d.approver, coalesce(d.requester, {STARTER}), d.effect, d.time, d.until, d.leaf, d.source,
-           d.target, d.related, concat('run ', regexp_extract(k.run, '[^:]*$', 0)), k.grade, k.asserter
+    SELECT k.key, d.approver, coalesce(d.requester, {STARTER}), coalesce({STARTER}, {USER}), d.effect, d.time, d.until,
+           d.object, d.leaf, d.source, d.target, d.related, concat('run ', regexp_extract(k.run, '[^:]*$', 0)), k.grade,
+           k.asserter
     FROM decisions d
     JOIN runs r ON r.run = d.target OR r.part_of = d.target
     JOIN key_runs k ON k.run = r.run AND k.candidates = 1
+    LEFT JOIN uses u ON u.key = k.key
     UNION ALL
-    SELECT n.key, d.approver, d.requester, d.effect, d.time, d.until, d.leaf, d.source,
+    SELECT n.key, d.approver, d.requester, CAST(NULL AS VARCHAR), d.effect, d.time, d.until, d.object, d.leaf, d.source,
            d.target, d.related, concat('ticket ', n.ticket), 'exact', 'client'
     FROM named_tickets n
     JOIN decisions d
@@ -75,7 +80,8 @@ REACHED = f"""
 """
 """Each decision beside each credential that it reaches: it is about the credential, it decided a request for it, or the
 credential's issue names the request (a certificate, its signing request). A ticket's key in a name or tag is the
-client's word."""
+client's word. The executor is who started the run, else who used the credential, as the approver's own system names
+them."""
 
 STEPS = (ASKED, DECISIONS, NAMED_TICKETS, REACHABLE, REACHED)
 

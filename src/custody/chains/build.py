@@ -1,6 +1,6 @@
 """The derivation: from parts to credentials, links and origins, in one readable order.
 
-A function of the parts (the leaves below a size), the repeated identities, the contract and nothing else.
+A function of the parts (the leaves below a size), the repeated identities, the contract's versions and nothing else.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from custody.chains import (
 )
 from custody.chains.join import load
 from custody.engine.duck import Engine
-from custody.model.contracts import Contract
+from custody.model.contracts import Versions
 
 TABLES: dict[str, str] = {
     "credentials": "SELECT * FROM credentials ORDER BY key",
@@ -56,12 +56,12 @@ def build(
     engine: Engine,
     files: Sequence[Path],
     repeated: Sequence[parts.Repeated],
-    contract: Contract,
+    versions: Versions,
     facts: Sequence[source_facts.SourceFact] = (),
 ) -> None:
     """Make every table of the chains room in ``engine``. ``facts`` are what the sources declare of themselves."""
     parts.define(engine, files, repeated)
-    source_facts.build(engine, facts, contract)
+    source_facts.build(engine, facts, versions.at(None))
     keys.build(engine)
     runs.build(engine)
     clocks.build(engine)
@@ -69,10 +69,10 @@ def build(
     for join in sorted(joins, key=lambda each: each.late):
         kind = "TABLE" if join.kept else "VIEW"
         engine.run(f"CREATE OR REPLACE {kind} {join.view} AS {join.sql}")
-    populations.build(engine, contract)
+    populations.build(engine, versions)
     bindings.build(engine)
     credentials.build(engine)
     approvals.build(engine)
-    origins.build(engine, contract)
+    origins.build(engine, versions)
     retention.build(engine)
     links.table(engine, joins)

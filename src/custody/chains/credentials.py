@@ -185,7 +185,8 @@ CHILDREN = """
 CREDENTIALS = """
     CREATE OR REPLACE TABLE credentials AS
     SELECT concat('c-', substr(sha256(o.key), 1, 16)) AS credential, o.key AS key, p.population AS population,
-           p.identity_class AS identity_class, x.class AS unissued_class, x.evidence AS unissued_evidence,
+           p.identity_class AS identity_class, o.contract_version,
+           x.class AS unissued_class, x.evidence AS unissued_evidence,
            i.issued_at, i.event AS issue_event, i.leaf AS issue_leaf, i.method, i.invoked_by AS issuing_service,
            i.requester, i.requester_kind, i.requester_origin, r.parent, t.root, t.depth,
            coalesce(i.subject, u.principal) AS subject,

@@ -114,7 +114,7 @@ MADE = """
     SELECT u.key AS by_key, c.effect, coalesce(c.object, c.key) AS what, c.key AS principal, c.time, c.leaf, c.event
     FROM parts c
     JOIN parts u ON u.leaf = c.leaf AND u.stage = 'use'
-    WHERE c.stage = 'change' AND c.outcome = 'success'
+    WHERE c.stage = 'change' AND c.outcome = 'success' AND coalesce(c.effect, '') <> 'secret.exposed'
     UNION ALL
     SELECT u.key, 'key.create', c.key, c.subject, c.time, c.leaf, c.event
     FROM parts c
@@ -132,8 +132,9 @@ ACTIVATIONS = """
 
 LOG_STARTS = """
     CREATE OR REPLACE TABLE log_starts AS
-    SELECT account, min(time) AS started FROM parts WHERE account IS NOT NULL GROUP BY account
+    SELECT account, min(time) AS started FROM parts WHERE account IS NOT NULL AND stage <> 'inventory' GROUP BY account
 """
+"""A list of what there is speaks of times long before the log of its account: it is no log."""
 
 CONSOLE_LOGINS = """
     CREATE OR REPLACE TABLE console_times AS

@@ -2,17 +2,19 @@
 
 import ipaddress
 
+import msgspec
+
 from custody.chains.credentials import PROPAGATION
 from custody.chains.spellings import canonical
 from custody.engine.duck import Engine
-from custody.model.contracts import Contract
+from custody.model.contracts import Versions
 
 NETWORK_ORIGINS = "CREATE OR REPLACE TABLE network_origins AS SELECT * FROM join_network_origin"
 
 MACHINE_USES = """
     CREATE OR REPLACE TABLE machine_uses AS
     SELECT p.key, coalesce(s.canonical, p.origin) AS origin, p.time, p.leaf, p.outcome, p.principal, p.in_conflict,
-           c.workload, c.subject,
+           c.workload, c.subject, c.contract_version,
            coalesce(c.root, c.key) AS root,
            (p.invoked_by IS NOT NULL OR p.origin LIKE '%.amazonaws.com' OR p.origin LIKE '%.amazonaws.com.cn'
             OR p.origin = 'AWS Internal') AS by_service
@@ -41,7 +43,7 @@ ORIGIN_USES = """
     FROM machine_uses m
     LEFT JOIN explained_uses e ON e.leaf = m.leaf
     LEFT JOIN declared_origins d ON d.subject = coalesce(m.subject, '') AND d.workload = coalesce(m.workload, '')
-                                 AND d.origin = m.origin
+                                 AND d.origin = m.origin AND d.version = m.contract_version
 """
 """Every use of a machine's key that has an origin, and what explains it: a service, the log, the contract, nothing."""
 
@@ -114,29 +116,30 @@ ORIGIN_PRINCIPALS = """
 chain made: two trees are enough to know that one of them is another."""
 
 
-def build(engine: Engine, contract: Contract) -> None:
+def build(engine: Engine, versions: Versions) -> None:
     """Make ``origin_uses`` and what the holder rule reads: ``key_origins``, ``strange_uses``, ``origin_principals``."""
     for step in (NETWORK_ORIGINS, MACHINE_USES, EXPLAINED):
         engine.run(step)
-    _declared(engine, contract)
+    _declared(engine, versions)
     for step in (ORIGIN_USES, KEY_ORIGINS, LEAVING, STRANGE_USES, ORIGIN_PRINCIPALS):
         engine.run(step)
 
 
-def _declared(engine: Engine, contract: Contract) -> None:
+def _declared(engine: Engine, versions: Versions) -> None:
     """Match each origin seen with the contract's addresses and networks: CIDR is not for SQL."""
-    rows: list[tuple[str, str, str]] = []
-    by_class = {each.name: each.origins for each in contract.classes}
-    if contract.origins or any(by_class.values()):
-        seen = engine.rows(
+    rows: list[tuple[str, str, str, int]] = []
+    held = {index: versions.contract(index) for _, index in versions.periods}
+    of_class = {(index, one.name): one.origins for index, each in held.items() for one in each.classes}
+    if any(each.origins for each in held.values()) or any(of_class.values()):
+        found = engine.rows(
             "SELECT DISTINCT coalesce(m.subject, ''), coalesce(m.workload, ''), m.origin, "
-            "coalesce(p.identity_class, '') FROM machine_uses m JOIN populations p ON p.key = m.key"
+            "coalesce(p.identity_class, ''), m.contract_version FROM machine_uses m JOIN populations p ON p.key = m.key"
         )
-        for subject, workload, origin, name in seen:
-            allowed = (*by_class.get(str(name), ()), *contract.origins_of(str(subject), str(workload)))
-            if any(_within(str(origin), one) for one in allowed):
-                rows.append((str(subject), str(workload), str(origin)))
-    columns = {"subject": "VARCHAR", "workload": "VARCHAR", "origin": "VARCHAR"}
+        for subject, workload, origin, name, version in msgspec.convert(found, list[tuple[str, str, str, str, int]]):
+            declared = versions.contract(version).origins_of(subject, workload)
+            if any(_within(origin, one) for one in (*of_class.get((version, name), ()), *declared)):
+                rows.append((subject, workload, origin, version))
+    columns = {"subject": "VARCHAR", "workload": "VARCHAR", "origin": "VARCHAR", "version": "BIGINT"}
     engine.table("declared_origins", columns, sorted(set(rows)))
 
 

@@ -26,6 +26,9 @@ SQL_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "int32": "INTEGER", "bool":
 
 MOST_VALUES = 64
 
+FEW = 100_000
+"""Up to this many parts are held as tables, not read from their files by every query: some 50 MiB."""
+
 EXTRA_USES = """
     SELECT leaf, key FROM (
         SELECT p.leaf, p.key,
@@ -165,19 +168,26 @@ def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) 
     fewer = any(record.variants for record in repeated)
     flags, join = (FLAGS, EXTRA) if several else (NO_FLAGS, "")
     named = f"SELECT p.*, {flags} FROM {rows} p{join}{FEWER if fewer else ''}"
+    few = engine.number(f"SELECT count(*) FROM {rows}") <= FEW
+    if few:
+        engine.run(f"CREATE OR REPLACE TABLE few_parts AS {named}")
+        named = "SELECT p.* FROM few_parts p"
     engine.run(f"CREATE OR REPLACE VIEW named_parts AS {named}")
-    _views(engine, named, renamed=aliases.build(engine))
+    _views(engine, named, renamed=aliases.build(engine), kind="TABLE" if few else "VIEW")
 
 
-def _views(engine: Engine, named: str, *, renamed: bool) -> None:
-    """``every_part`` of ``named``, and ``parts``: those that issuers and verifiers assert, and nothing took back."""
+def _views(engine: Engine, named: str, *, renamed: bool, kind: str = "VIEW") -> None:
+    """``every_part`` of ``named``, and ``parts``: those that issuers and verifiers assert, and nothing took back.
+
+    ``kind`` is TABLE where the rows are few: each of some hundred queries would plan and open the files anew.
+    """
     sql = aliases.resolved(COLUMNS, f"({named})") if renamed else named
-    engine.run(f"CREATE OR REPLACE VIEW every_part AS {sql}")
+    engine.run(f"CREATE OR REPLACE {kind} every_part AS {sql}")
     kept = ""
     if engine.number(ANY_FAILED):
         engine.run(VOID)
         kept = f" AND NOT EXISTS ({TAKEN_BACK})"
-    engine.run(f"CREATE OR REPLACE VIEW parts AS SELECT p.* FROM every_part p WHERE p.asserter IS NULL{kept}")
+    engine.run(f"CREATE OR REPLACE {kind} parts AS SELECT p.* FROM every_part p WHERE p.asserter IS NULL{kept}")
 
 
 def _nothing() -> str:

@@ -6,9 +6,11 @@ the decisions that this SQL carries out.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from custody.chains.join import CANDIDATE, PARENT, Join, load, views
 from custody.engine.duck import Engine
-from custody.model.contracts import Contract
+from custody.model.contracts import Versions
 from custody.model.keys import names_of
 
 PARENTS = """
@@ -46,7 +48,7 @@ PEOPLE = """
 
 OWN = """
     CREATE OR REPLACE TABLE own_population AS
-    SELECT k.key, k.class, k.subject, k.workload, k.account,
+    SELECT k.key, k.class, k.subject, k.workload, k.account, {version} AS contract_version,
            CASE
                WHEN k.hint IS NOT NULL THEN k.hint
                WHEN k.subject IN (SELECT principal FROM service_roles) THEN 'provider-internal'
@@ -64,12 +66,13 @@ OWN = """
                coalesce(i.account, u.account) AS account,
                coalesce(i.requester_kind = 'AWSService', FALSE) AS service_issued,
                coalesce(i.method, '') AS method, i.granularity AS granularity, u.principal_id AS principal_id,
-               coalesce(i.population_hint, u.population_hint) AS hint
+               coalesce(i.population_hint, u.population_hint) AS hint, coalesce(i.issued_at, u.first_use) AS moment
         FROM issues i
         FULL OUTER JOIN uses u ON u.key = i.key
         LEFT JOIN unissued x ON x.key = u.key
     ) k
 """
+"""Every key with what its own records say of its population, and the version of the contract by which it is judged."""
 
 TREE = """
     CREATE OR REPLACE TABLE tree AS
@@ -100,6 +103,7 @@ NODES = """
            coalesce(i.disputed, d.key IS NOT NULL) OR coalesce(r.disputed, FALSE) AS disputed
     FROM own_population o
     LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
+                                AND c.version = o.contract_version
     LEFT JOIN issues i ON i.key = o.key
     LEFT JOIN disputed_uses d ON d.key = o.key
     LEFT JOIN parents r ON r.key = o.key
@@ -115,7 +119,27 @@ POPULATIONS = """
     FROM own_population o
     LEFT JOIN tree t ON t.key = o.key
     LEFT JOIN identity_classes c ON c.subject = coalesce(o.subject, '') AND c.workload = coalesce(o.workload, '')
+                                AND c.version = o.contract_version
 """
+
+
+IDENTITY_CLASSES = {
+    "subject": "VARCHAR",
+    "workload": "VARCHAR",
+    "version": "BIGINT",
+    "name": "VARCHAR",
+    "population": "VARCHAR",
+}
+
+
+def own(versions: Versions) -> str:
+    """The SQL of ``own_population``: a key is judged by the version in force at its issue, else at its first use."""
+    whens = [
+        f"WHEN k.moment IS NULL OR k.moment >= {since} THEN {index}" if since is not None else f"WHEN TRUE THEN {index}"
+        for since, index in reversed(versions.periods)
+    ]
+    chosen = " ".join(["CASE", *whens, "ELSE -1 END"]) if whens else "-1"
+    return OWN.format(version=f"CAST({chosen} AS BIGINT)")
 
 
 def parents(joins: Sequence[Join]) -> str:
@@ -130,26 +154,25 @@ def candidates(joins: Sequence[Join]) -> str:
     return CANDIDATES.format(edges=" UNION ALL ".join(edges))
 
 
-def build(engine: Engine, contract: Contract) -> None:
+def build(engine: Engine, versions: Versions) -> None:
     """Make ``parents``, ``people``, ``own_population``, ``identity_classes``, ``tree`` and ``populations``."""
-    for step in (parents(load()), candidates(load()), PEOPLE, OWN):
+    for step in (parents(load()), candidates(load()), PEOPLE, own(versions)):
         engine.run(step)
-    _identity_classes(engine, contract)
+    _identity_classes(engine, versions)
     for step in (NODES, TREE, POPULATIONS):
         engine.run(step)
 
 
-def _identity_classes(engine: Engine, contract: Contract) -> None:
-    rows: list[tuple[str, str, str, str | None]] = []
-    if contract.classes:
-        for subject, workload in engine.rows(
-            "SELECT DISTINCT coalesce(subject, ''), coalesce(workload, '') FROM own_population"
-        ):
-            found = contract.class_of(fields_of(str(subject), str(workload)))
+def _identity_classes(engine: Engine, versions: Versions) -> None:
+    """The class of each pair of subject and workload, for each version by which a key of theirs is judged."""
+    rows: list[tuple[str, str, int, str, str | None]] = []
+    if any(versions.contract(index).classes for _, index in versions.periods):
+        sql = "SELECT DISTINCT coalesce(subject, ''), coalesce(workload, ''), contract_version FROM own_population"
+        for subject, workload, version in msgspec.convert(engine.rows(sql), list[tuple[str, str, int]]):
+            found = versions.contract(version).class_of(fields_of(subject, workload))
             if found is not None:
-                rows.append((str(subject), str(workload), found.name, found.population))
-    columns = {"subject": "VARCHAR", "workload": "VARCHAR", "name": "VARCHAR", "population": "VARCHAR"}
-    engine.table("identity_classes", columns, rows)
+                rows.append((subject, workload, version, found.name, found.population))
+    engine.table("identity_classes", IDENTITY_CLASSES, rows)
 
 
 def fields_of(subject: str, workload: str) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from custody.chains.join import PARENT, use_join
 from custody.engine.duck import Cell, Engine
 from custody.model.effects import said
 from custody.model.events import STAGE_ORDER, Asserter
-from custody.model.keys import credential_id, stable_id
+from custody.model.keys import credential_id, lineage_id
 from custody.model.report import LeafRef, Related, Step
 from custody.model.times import duration, text
 
@@ -65,7 +65,7 @@ class Credential(msgspec.Struct, frozen=True, array_like=True):
     @property
     def lineage_id(self) -> str | None:
         """The stable id of the lineage, None outside of one."""
-        return None if self.lineage is None else stable_id("l", *self.lineage.split("\0"))
+        return None if self.lineage is None else lineage_id(self.lineage)
 
 
 def credential(engine: Engine, key: str) -> Credential | None:

@@ -166,3 +166,54 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EMPTY = Contract()
+
+
+class SealedContract(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of the contract as it was sealed: at which leaf, and when (µs, the clock of who sealed it)."""
+
+    contract: Contract
+    leaf: int = 0
+    at: int = 0
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """Every version of the contract, in the order in which they were sealed. Without one, ``EMPTY`` holds.
+
+    A version with ``since`` holds for what happened from then on, and what happened before stays with the versions
+    before it; one without holds for everything. A version is named by its index here, -1 is ``EMPTY``.
+    """
+
+    sealed: tuple[SealedContract, ...] = ()
+
+    @classmethod
+    def of(cls, contract: Contract) -> "Versions":
+        """One version that holds as it says."""
+        return cls(sealed=(SealedContract(contract=contract),))
+
+    @property
+    def periods(self) -> tuple[tuple[int | None, int], ...]:
+        """From when (µs, None: ever) which version holds, in order of time; later ones take over."""
+        return self.periods_before(len(self.sealed))
+
+    def periods_before(self, index: int) -> tuple[tuple[int | None, int], ...]:
+        """The periods as they were before the version ``index`` was sealed."""
+        found: list[tuple[int | None, int]] = []
+        for number, each in enumerate(self.sealed[:index]):
+            since = each.contract.since
+            while found and (since is None or (found[-1][0] is not None and found[-1][0] >= since)):
+                found.pop()
+            found.append((since, number))
+        return tuple(found)
+
+    def index_at(self, moment: int | None) -> int:
+        """The version that holds at ``moment`` (µs); the last to begin where no time is known."""
+        holding = [index for since, index in self.periods if since is None or moment is None or since <= moment]
+        return holding[-1] if holding else -1
+
+    def contract(self, index: int) -> Contract:
+        """The version ``index``."""
+        return EMPTY if index < 0 else self.sealed[index].contract
+
+    def at(self, moment: int | None) -> Contract:
+        """The version that holds at ``moment``."""
+        return self.contract(self.index_at(moment))

@@ -143,5 +143,6 @@ SKIP_REASONS: dict[str, str] = {
     "too-large": "larger than the record size limit; the payload is withheld, its hash is sealed",
     "unknown": "no source understands this record",
     "malformed": "recognised, but a field that its meaning needs is missing or of the wrong type",
+    "erased": "its bytes and their salt were erased; the sealed entry and its proof stay",
     "withheld": "it could hold a secret whose place is unsure; the payload is withheld, its hash is sealed",
 }

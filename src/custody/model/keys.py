@@ -140,3 +140,8 @@ def stable_id(prefix: str, *parts: str) -> str:
 def credential_id(key: str) -> str:
     """The stable id of the credential that ``key`` names."""
     return stable_id("c", key)
+
+
+def lineage_id(lineage: str) -> str:
+    """The stable id of a lineage: of its subject and workload, which a NUL parts."""
+    return stable_id("l", *lineage.split("\0"))

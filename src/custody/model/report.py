@@ -63,7 +63,10 @@ class FixRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """The three coverage numbers, the verdicts by question, and the changes that would settle most, best first."""
+    """The three coverage numbers, the verdicts by question, and the changes that would settle most, best first.
+
+    ``exempt`` counts the machine credentials whose class has an exception in force: none of them is a complete chain.
+    """
 
     population: Ratio
     chains: Ratio
@@ -73,6 +76,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     cheapest_fix_settles: int
     contract: str | None
     fixes: tuple[FixRef, ...] = ()
+    exempt: int = 0
 
 
 class ScopePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,20 +134,44 @@ class ClockRef(msgspec.Struct, frozen=True, kw_only=True):
     how: str
 
 
-class CheckpointRef(msgspec.Struct, frozen=True, kw_only=True):
-    """The checkpoint of the log: ``log`` is its origin, ``root`` base64 as in the signed note."""
+class CheckpointRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The checkpoint of the log: ``log`` is its origin, ``root`` base64 as in the signed note.
+
+    ``anchored`` is the largest size that a sealed anchor is over, None (and left out) where there is none.
+    """
 
     log: str
     size: int
     root: str
+    anchored: int | None = None
+
+
+class VersionRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A sealed version of the contract: its leaf and when it was sealed, and from when it holds (None: for everything).
+
+    ``holds`` is False where later versions took its place for all of the time.
+    """
+
+    digest: str | None
+    since: str | None
+    sealed: str | None
+    leaf: LeafRef
+    holds: bool
 
 
 class ContractRef(msgspec.Struct, frozen=True, kw_only=True):
-    """The contract in force, and what it declares that is not judged yet (``class: field``)."""
+    """The contract in force at the time of judgement, and every version that was sealed.
+
+    ``not_judged`` is what it declares that is not judged yet (``class: field``), ``unmatched`` its suppressions that no
+    finding matches. ``zones`` gives the rules of each time zone that it names, as a digest: they are an input too.
+    """
 
     digest: str | None
     classes: int
     not_judged: tuple[str, ...]
+    versions: tuple[VersionRef, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    zones: dict[str, str] = {}
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +214,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     acquisitions: int
     certificates: tuple[Certificate, ...] = ()
     clocks: tuple[ClockRef, ...] = ()
+    suppressed: tuple[Finding, ...] = ()
     checkpoint: CheckpointRef | None = None
     run: Run | None = None
 

@@ -13,6 +13,13 @@ def text(microseconds: int | None) -> str | None:
     return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
 
 
+def until_text(microseconds: int) -> str:
+    """An end as people write one: the date of the last day where it ends with a day (UTC), else as ``text``."""
+    moment = EPOCH + timedelta(microseconds=microseconds)
+    whole = moment == datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return str((moment - timedelta(days=1)).date()) if whole else str(text(microseconds))
+
+
 def duration(microseconds: int) -> str:
     """A length of time in words: ``6 h 35 m``."""
     minutes, seconds = divmod(microseconds // 1_000_000, 60)

@@ -139,11 +139,25 @@ def not_applicable(text: str) -> Verdict:
     return Verdict(state=State.NOT_APPLICABLE, text=text)
 
 
+class Borne(msgspec.Struct, frozen=True, kw_only=True):
+    """That somebody bears a finding: ``owner`` answers for it, ``until`` is RFC 3339.
+
+    ``over`` says that this has ended by the time of judgement.
+    """
+
+    owner: str
+    reason: str
+    until: str
+    over: bool = False
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that asks for action. ``id`` is made of the rule and the subject's identities alone.
 
     ``subject`` is the key, record identity or source that it is about, ``credential`` the credential's id where there
     is one; ``who`` names who is affected, ``text`` what was found, ``why`` why it matters, ``action`` what to do.
+    ``excepted`` is the exception of its class that lowered its severity by a step, ``suppressed`` the suppression that
+    names it: in force where it stands in ``Report.suppressed``, run out where it stands among the findings.
     """
 
     id: str
@@ -162,6 +176,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     controls: tuple[str, ...]
     count: int
     leaves: tuple[int, ...]
+    excepted: Borne | None = None
+    suppressed: Borne | None = None
 
 
 def _lowest(leaves: tuple[int, ...]) -> tuple[int, ...]:

@@ -64,8 +64,10 @@ class Setting(msgspec.Struct, frozen=True):
 _ALL = (
     Setting("store", Kind.PATH, "custody-store", "The folder of the store."),
     Setting("keys", Kind.PATH, "", "The folder of the signing keys, never under the store."),
+    Setting("approval_keys", Kind.PATH, "", "The folder of the key of the log of approvals, never under the store."),
     Setting("contract", Kind.PATH, "", "The contract file; none: what needs one is not asked."),
     Setting("mapping", Kind.PATHS, "", "The mapping files, each of which says how to read a log of one's own."),
+    Setting("signers", Kind.PATH, "", "The allowed-signers file: whose the keys are that sign the register."),
     Setting("jobs", Kind.COUNT, "", "Worker processes.", 1, 256),
     Setting("memory", Kind.MEMORY, "700", "Memory limit of the query engine, in MiB.", 128, 1 << 20),
     Setting("max_record", Kind.SIZE, "16MiB", "Records over this are withheld: hashed, not kept.", 1 << 10, 1 << 30),
@@ -91,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     store: Path
     keys: Path
+    approval_keys: Path
     contract: Path | None
     jobs: int
     memory: int
@@ -101,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     file: Path | None
     layers: tuple[tuple[str, Layer], ...]
     mapping: tuple[Path, ...] = ()
+    signers: Path | None = None
 
     def layer(self, name: str) -> Layer:
         """Where the value of setting ``name`` came from."""

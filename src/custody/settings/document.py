@@ -100,16 +100,26 @@ def describe(node: Node) -> str:
     return "nothing" if value is None else f"the {'boolean' if isinstance(value, bool) else 'number'} {node.text}"
 
 
-def read_tree(data: bytes, problems: list[Problem]) -> Node | None:
-    """The one document in ``data``; what is wrong is added to ``problems``. None where no tree can be trusted."""
+def read_tree(
+    data: bytes, problems: list[Problem], expected: str = "a mapping with classes, origins or sources"
+) -> Node | None:
+    """The one document in ``data``; what is wrong is added to ``problems``. None where no tree can be trusted.
+
+    ``expected`` says what an empty file should hold.
+    """
     text = _decode(data, problems)
     if text is None:
         return None
     before = len(problems)
     root = _Composer(problems).run(_events(text, problems))
     if root is None and len(problems) == before:
-        problems.append(Problem(1, 1, "the file is empty", expected="a mapping with classes, origins or sources"))
+        problems.append(Problem(1, 1, "the file is empty", expected=expected))
     return root
+
+
+def readable(text: str) -> bool:
+    """Whether a document may hold ``text``: nothing in it is invisible or turns the text around."""
+    return _BAD_SCALAR.search(text) is None
 
 
 def _decode(data: bytes, problems: list[Problem]) -> str | None:

@@ -46,8 +46,10 @@ def resolve(
     settings = Settings(
         store=given.path("store") or cwd / SETTINGS["store"].default,
         keys=given.path("keys") or _data_home(environ, home) / "custody" / "keys",
+        approval_keys=given.path("approval_keys") or _data_home(environ, home) / "custody" / "approval-keys",
         contract=given.path("contract"),
         mapping=given.paths("mapping"),
+        signers=given.path("signers"),
         jobs=given.number("jobs", min(max(cores, 1), SETTINGS["jobs"].high)),
         memory=given.number("memory"),
         max_record=given.number("max_record"),
@@ -101,11 +103,13 @@ def _data_home(environ: Mapping[str, str], home: Path) -> Path:
 
 def _check_apart(settings: Settings, given: Given) -> None:
     """Keys lie outside of the store, so that whoever takes or copies the store has none of them."""
-    store, keys = (Path(os.path.normpath(path)) for path in (settings.store, settings.keys))
-    if keys.is_relative_to(store):
-        raise UsageError(
-            "the keys lie in the store",
-            where=given.where("keys" if settings.layer("keys") is not Layer.DEFAULT else "store"),
-            found=shown(str(keys), 200),
-            expected=f"a folder outside of {store}",
-        )
+    store = Path(os.path.normpath(settings.store))
+    for name, path in (("keys", settings.keys), ("approval_keys", settings.approval_keys)):
+        keys = Path(os.path.normpath(path))
+        if keys.is_relative_to(store):
+            raise UsageError(
+                "the keys lie in the store",
+                where=given.where(name if settings.layer(name) is not Layer.DEFAULT else "store"),
+                found=shown(str(keys), 200),
+                expected=f"a folder outside of {store}",
+            )

@@ -1,4 +1,4 @@
-"""What is wrong with a contract file, line by line, and the one error that carries all of it."""
+"""What is wrong with a file that people write, line by line, and the one error that carries all of it."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ class Problem(msgspec.Struct, frozen=True, order=True):
         return ContractError(self.message, where=where, found=self.found, expected=self.expected, advice=self.advice)
 
 
-def contract_error(name: str, problems: Iterable[Problem]) -> ContractError:
+def contract_error(name: str, problems: Iterable[Problem], noun: str = "contract") -> ContractError:
     """One error with every problem in the order of the file; ``where`` is the first one's ``file:line:column``.
 
     A single problem keeps its fields. With more, the message has one complete line for each, and the advice one for
@@ -39,5 +39,5 @@ def contract_error(name: str, problems: Iterable[Problem]) -> ContractError:
     more = [f"and {len(ordered) - MAX_SHOWN} more"] if len(ordered) > MAX_SHOWN else []
     lines = [str(error) for error in errors]
     advice = [f"{error.where}: {error.advice}" for error in errors if error.advice]
-    message = "\n".join([f"{len(ordered)} problems in the contract", *lines, *more])
+    message = "\n".join([f"{len(ordered)} problems in the {noun}", *lines, *more])
     return ContractError(message, where=errors[0].where, advice="\n".join(advice))

@@ -1,6 +1,6 @@
-"""The published JSON Schema of a contract, and its verdict on a tree as problems with lines.
+"""Published JSON Schemas of the files that people write, and their verdict on a tree as problems with lines.
 
-The schema's titles are what an error says that it expected, so that an editor and custody say the same.
+A schema's titles are what an error says that it expected, so that an editor and custody say the same.
 """
 
 import functools
@@ -19,69 +19,90 @@ from custody.settings.problems import MAX_SHOWN, Problem
 Path = Sequence[str | int]
 
 
+class Published:
+    """One JSON Schema (2020-12), as shipped in ``package``; ``noun`` is what errors call the whole file."""
+
+    def __init__(self, package: str, file: str, noun: str) -> None:
+        self._package, self._file, self._noun = package, file, noun
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The schema as shipped."""
+        return resources.files(self._package).joinpath(self._file).read_text("utf-8")
+
+    @functools.cached_property
+    def tree(self) -> dict[str, object]:
+        """The schema as JSON values."""
+        return _object(json.loads(self.text))
+
+    def problems(self, root: Node) -> list[Problem]:
+        """Everything in which the tree departs from the schema."""
+        errors = self._validator.iter_errors(json_value(root))
+        return [*self._bad_names(root), *(problem for error in errors for problem in self._explain(error, root))]
+
+    @functools.cached_property
+    def _validator(self) -> jsonschema_rs.Draft202012Validator:
+        """The schema but for the names of what stands at the top level (see ``_bad_names``)."""
+        fields = {name: _object(field) for name, field in _object(self.tree["properties"]).items()}
+        open_ended = {
+            name: {**field, "propertyNames": True} for name, field in fields.items() if "propertyNames" in field
+        }
+        return jsonschema_rs.Draft202012Validator({**self.tree, "properties": {**fields, **open_ended}})
+
+    def _bad_names(self, root: Node) -> Iterator[Problem]:
+        """The schema's ``propertyNames``, one by one: each error of theirs would carry a copy of the whole mapping."""
+        for field, schema in _object(self.tree["properties"]).items():
+            reference = _object(_object(schema).get("propertyNames")).get("$ref")
+            table = root.get(field) if isinstance(root, Table) else None
+            if reference is None or not isinstance(table, Table):
+                continue
+            validator = jsonschema_rs.Draft202012Validator({"$ref": reference, "$defs": self.tree["$defs"]})
+            expected = str(self._under(str(reference).split("/")[1:]).get("title", ""))
+            for key, _ in table.entries:
+                if not validator.is_valid(key.text):
+                    yield Problem(key.line, key.column, f"a bad name in {field}", shown(key.text), expected)
+
+    def _explain(self, error: jsonschema_rs.ValidationError, root: Node) -> Iterator[Problem]:
+        node = _at(root, error.instance_path)
+        place = ".".join(str(step)[:60] for step in error.instance_path) or self._noun
+        match error.kind:
+            case Kind.AdditionalProperties(unexpected=names):
+                known = list(_object(self._under(error.schema_path[:-1]).get("properties")))
+                yield from _unknown(node, names, place, known)
+            case Kind.Required(property=name):
+                key = _key_of(root, error.instance_path) or node
+                yield Problem(key.line, key.column, f"{place} has no {shown(name)}", expected=f"a field {name}")
+            case _:
+                expected, advice = self._title(error.schema_path), _quoting(node, error.kind)
+                yield Problem(node.line, node.column, f"bad value for {place}", describe(node), expected, advice)
+
+    def _under(self, path: Path) -> dict[str, object]:
+        """The schema at ``path``; a step that is not there (an array's index, say) gives an empty one."""
+        schema: object = self.tree
+        for step in path:
+            schema = _object(schema).get(str(step))
+        return _object(schema)
+
+    def _title(self, path: Path) -> str:
+        """What the schema at ``path``, less its last step (the keyword), calls itself."""
+        return str(self._under(path[:-1]).get("title", ""))
+
+
+CONTRACT = Published("custody.settings", "contract.schema.json", "the contract")
+
+
 def schema_text() -> str:
     """The JSON Schema (2020-12) of a contract file, as shipped."""
-    return resources.files("custody.settings").joinpath("contract.schema.json").read_text("utf-8")
+    return CONTRACT.text
 
 
 def schema_problems(root: Node) -> list[Problem]:
-    """Everything in which the tree departs from the schema."""
-    errors = _validator().iter_errors(json_value(root))
-    return [*_bad_names(root), *(problem for error in errors for problem in _explain(error, root))]
-
-
-def later_fields(definition: str | None = None) -> frozenset[str]:
-    """The fields of the top level, or of a definition, that are accepted and not judged yet."""
-    schema = _schema()
-    if definition is not None:
-        schema = _object(_object(schema["$defs"])[definition])
-    fields = _object(schema["properties"])
-    return frozenset(name for name, field in fields.items() if _object(field).get("$ref") == "#/$defs/later")
-
-
-@functools.cache
-def _schema() -> dict[str, object]:
-    return _object(json.loads(schema_text()))
-
-
-@functools.cache
-def _validator() -> jsonschema_rs.Draft202012Validator:
-    """The schema but for the names of classes, workloads and sources (see ``_bad_names``)."""
-    fields = {name: _object(field) for name, field in _object(_schema()["properties"]).items()}
-    open_ended = {name: {**field, "propertyNames": True} for name, field in fields.items() if "propertyNames" in field}
-    return jsonschema_rs.Draft202012Validator({**_schema(), "properties": {**fields, **open_ended}})
-
-
-def _bad_names(root: Node) -> Iterator[Problem]:
-    """The schema's ``propertyNames``, one by one: each error of theirs would carry a copy of the whole mapping."""
-    for field, schema in _object(_schema()["properties"]).items():
-        reference = _object(_object(schema).get("propertyNames")).get("$ref")
-        table = root.get(field) if isinstance(root, Table) else None
-        if reference is None or not isinstance(table, Table):
-            continue
-        validator = jsonschema_rs.Draft202012Validator({"$ref": reference, "$defs": _schema()["$defs"]})
-        expected = str(_under(str(reference).split("/")[1:]).get("title", ""))
-        for key, _ in table.entries:
-            if not validator.is_valid(key.text):
-                yield Problem(key.line, key.column, f"a bad name in {field}", shown(key.text), expected)
+    """Everything in which the tree departs from the schema of a contract."""
+    return CONTRACT.problems(root)
 
 
 def _object(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _explain(error: jsonschema_rs.ValidationError, root: Node) -> Iterator[Problem]:
-    node = _at(root, error.instance_path)
-    place = ".".join(str(step)[:60] for step in error.instance_path) or "the contract"
-    match error.kind:
-        case Kind.AdditionalProperties(unexpected=names):
-            yield from _unknown(node, names, place, list(_object(_under(error.schema_path[:-1]).get("properties"))))
-        case Kind.Required(property=name):
-            key = _key_of(root, error.instance_path) or node
-            yield Problem(key.line, key.column, f"{place} has no {shown(name)}", expected=f"a field {name}")
-        case _:
-            expected, advice = _title(error.schema_path), _quoting(node, error.kind)
-            yield Problem(node.line, node.column, f"bad value for {place}", describe(node), expected, advice)
 
 
 def _at(root: Node, path: Path) -> Node:
@@ -104,19 +125,6 @@ def _unknown(node: Node, names: list[str], place: str, known: list[str]) -> Iter
         key = (node.key(name) if isinstance(node, Table) else None) or node
         advice = nearest(name, known) if number < MAX_SHOWN else ""  # no more are shown, and it takes its time
         yield Problem(key.line, key.column, "an unknown field", shown(name), f"a field of {place}", advice)
-
-
-def _under(path: Path) -> dict[str, object]:
-    """The schema at ``path``; a step that is not there (an array's index, say) gives an empty one."""
-    schema: object = _schema()
-    for step in path:
-        schema = _object(schema).get(str(step))
-    return _object(schema)
-
-
-def _title(path: Path) -> str:
-    """What the schema at ``path``, less its last step (the keyword), calls itself."""
-    return str(_under(path[:-1]).get("title", ""))
 
 
 def _quoting(node: Node, kind: Kind) -> str:
