@@ -1,19 +1,23 @@
 """Every non-human identity: one row each, with all the names that lead to it.
 
-``identities``: identity, kind, population, declared (BOOLEAN), account, first_seen, last_seen (µs), credentials,
-leaf (of the first record that shows it, NULL where only a document does).
-``identity_names``: name (a key or a short name), identity, how (``declared`` or ``observed``), leaf.
-``key_identities``: key (of a credential), identity. Only credentials of machines and of unknown population have one.
+``identities``: identity, kind, population, declared (BOOLEAN), account (its own, else that of a record), first_seen,
+last_seen (µs), credentials, leaf (of the first record that shows it, NULL where only a document does).
+``identity_names``: name (a key or a short name), identity, how (``declared``, ``observed``), leaf.
+``key_identities``: key (of a credential), identity, name (by which it is reached), exact, contested (BOOLEAN; see
+``names``). Only credentials of machines and of unknown population have one.
 
 The identity of a credential is the principal that it speaks for, else the workload that it is bound to, else itself,
-under the stable id that a document gives to one of their names.
+under the stable id that a document gives to one of their names. Principals that an inventory lists or a record shows
+being made are identities without a credential; people, groups, policies and service roles of providers are none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from custody.chains.join import listed
 from custody.engine.duck import Cell, Engine
-from custody.model.keys import names_of
-from custody.model.register import Declared, IdentityKind, SealedDocument
+from custody.model.register import IdentityKind, SealedDocument
+from custody.register import names
+from custody.register.versions import in_force
 
 KINDS: dict[str, IdentityKind] = {
     "k8s_service_account": IdentityKind.SERVICE_ACCOUNT,
@@ -34,92 +38,127 @@ KINDS: dict[str, IdentityKind] = {
 }
 """What an identity is by the type of its key; ARNs by what stands in them, any other is a workload."""
 
-OBSERVED = """
-    SELECT coalesce(c.subject, c.workload, c.key) AS name, min(c.population) AS population, min(c.account) AS account,
-           min(coalesce(c.issued_at, c.first_use)) AS first_seen,
-           max(greatest(coalesce(c.issued_at, c.last_use), coalesce(c.last_use, c.issued_at))) AS last_seen,
-           count(*) AS credentials, min(coalesce(c.issue_leaf, c.first_use_leaf)) AS leaf
-    FROM credentials c
-    WHERE c.population IN ('machine', 'unknown')
-    GROUP BY coalesce(c.subject, c.workload, c.key)
+MADE = ("role.create", "user.create", "principal.create")
+LISTED = ("inventory.user", "inventory.role", "inventory.service_account")
+ASSERTED = ("issuer", "verifier")
+
+_KINDS = " ".join(f"WHEN '{key}' THEN '{kind.value}'" for key, kind in KINDS.items())
+KIND = f"""
+    CASE WHEN {{name}} LIKE 'aws_arn:%:user/%' THEN '{IdentityKind.USER.value}'
+         WHEN {{name}} LIKE 'aws_arn:%:function:%' THEN '{IdentityKind.WORKLOAD.value}'
+         WHEN {{name}} LIKE 'oidc_subject:%:system:serviceaccount:%' THEN '{IdentityKind.SERVICE_ACCOUNT.value}'
+         WHEN {{name}} LIKE 'aws_arn:%' THEN '{IdentityKind.ROLE.value}'
+         ELSE CASE regexp_extract({{name}}, '^([a-z0-9_]+):', 1) {_KINDS} ELSE '{IdentityKind.WORKLOAD.value}' END END
 """
-IDENTITIES = """
-    CREATE OR REPLACE TABLE identities AS
-    SELECT identity, min(kind) AS kind, min(population) AS population, bool_or(declared) AS declared,
-           min(account) AS account, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-           sum(credentials) AS credentials, min(leaf) AS leaf
-    FROM identity_rows
-    GROUP BY identity
+"""The kind of identity that a key names, as SQL over ``name``."""
+
+LISTED_PRINCIPALS = f"""
+    CREATE OR REPLACE TABLE listed_principals AS
+    SELECT name, CASE WHEN name LIKE 'aws_arn:%:user/%' OR name LIKE 'db_role:%' THEN 'unknown' ELSE 'machine' END
+               AS population,
+           min(account) AS account, min(first_seen) AS first_seen, min(leaf) AS leaf
+    FROM (
+        SELECT p.key AS name, p.account, coalesce(p.created, p.time) AS first_seen, p.leaf, p.principal_id,
+               coalesce(p.object LIKE '%:role/aws-service-role/%' OR p.object LIKE '%:role/aws-reserved/%', FALSE)
+                   OR p.key LIKE '%:role/AWSReservedSSO!_%' ESCAPE '!'
+                   OR p.key LIKE '%:role/AWSServiceRoleFor%' AS provided,
+               p.stage = 'inventory' AND coalesce(p.tags LIKE '%"password!_enabled":"true"%' ESCAPE '!', FALSE)
+                   AS person
+        FROM parts p
+        WHERE p.key IS NOT NULL AND p.outcome = 'success' AND NOT p.in_conflict
+          AND (p.stage = 'inventory' AND p.effect IN {listed(LISTED)}
+               OR p.stage = 'change' AND p.effect IN {listed(MADE)})
+          AND (p.key LIKE 'aws_arn:%:role/%' OR p.key LIKE 'aws_arn:%:user/%' OR p.key LIKE 'k8s!_service!_account:%'
+               ESCAPE '!' OR p.key LIKE 'db!_role:%' ESCAPE '!')
+    ) told
+    WHERE NOT EXISTS (SELECT 1 FROM credentials c WHERE c.key = told.name)
+      AND NOT EXISTS (SELECT 1 FROM people h WHERE h.principal = told.name OR h.principal_id = told.principal_id)
+      AND NOT EXISTS (SELECT 1 FROM service_roles r WHERE r.principal = told.name)
+    GROUP BY name
+    HAVING NOT bool_or(provided) AND NOT bool_or(person)
 """
-KEY_IDENTITIES = """
+"""Principals that there are, with a credential or without. A password of its own makes a user a person."""
+
+KEY_IDENTITIES = f"""
     CREATE OR REPLACE TABLE key_identities AS
-    SELECT c.key, n.identity
+    SELECT c.key, coalesce(s.identity, w.identity, k.identity, c.subject, c.workload, c.key) AS identity,
+           CASE WHEN s.name IS NOT NULL THEN s.name WHEN w.name IS NOT NULL THEN w.name
+                WHEN k.name IS NOT NULL THEN k.name ELSE coalesce(c.subject, c.workload, c.key) END AS name,
+           CASE WHEN s.name IS NOT NULL THEN s.exact
+                WHEN w.name IS NOT NULL THEN w.exact AND coalesce(c.bound_by IN {listed(ASSERTED)}, FALSE)
+                ELSE coalesce(k.exact, FALSE) END
+               AND NOT c.issue_disputed AND NOT c.use_disputed AND NOT c.chain_disputed AS exact,
+           coalesce(s.contested, w.contested, k.contested, FALSE) AS contested
     FROM credentials c
-    JOIN observed_names n ON n.name = coalesce(c.subject, c.workload, c.key)
+    LEFT JOIN declared_as s ON s.name = c.subject
+    LEFT JOIN declared_as w ON w.name = c.workload
+    LEFT JOIN declared_as k ON k.name = c.key
     WHERE c.population IN ('machine', 'unknown')
 """
 
+IDENTITIES = f"""
+    CREATE OR REPLACE TABLE identities AS
+    SELECT i.identity, coalesce(min(d.kind), min(i.kind)) AS kind, min(i.population) AS population,
+           min(d.identity) IS NOT NULL AS declared, min(i.account) AS account, min(i.first_seen) AS first_seen,
+           max(i.last_seen) AS last_seen, CAST(sum(i.credentials) AS BIGINT) AS credentials, min(i.leaf) AS leaf
+    FROM (
+        SELECT k.identity, {KIND.format(name="min(k.name)")} AS kind, min(c.population) AS population,
+               coalesce(nullif(regexp_extract(min(k.name), '^aws_arn:([0-9]+):', 1), ''), min(c.account)) AS account,
+               min(coalesce(c.issued_at, c.first_use)) AS first_seen,
+               max(greatest(coalesce(c.issued_at, c.last_use), coalesce(c.last_use, c.issued_at))) AS last_seen,
+               count(*) AS credentials, min(coalesce(c.issue_leaf, c.first_use_leaf)) AS leaf
+        FROM key_identities k
+        JOIN credentials c ON c.key = k.key
+        GROUP BY k.identity
+        UNION ALL
+        SELECT coalesce(a.identity, l.name), {KIND.format(name="l.name")}, l.population, l.account, l.first_seen,
+               l.first_seen, 0, l.leaf
+        FROM listed_principals l
+        LEFT JOIN declared_as a ON a.name = l.name
+        UNION ALL
+        SELECT d.identity, d.kind, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+               CAST(NULL AS BIGINT), 0, CAST(NULL AS BIGINT)
+        FROM declared_identities d
+    ) i
+    LEFT JOIN declared_identities d ON d.identity = i.identity
+    GROUP BY i.identity
+"""
 
-def kind_of(key: str) -> IdentityKind:
-    """What kind of identity a key names."""
-    kind, _, rest = key.partition(":")
-    if kind == "aws_arn":
-        if ":user/" in rest:
-            return IdentityKind.USER
-        return IdentityKind.WORKLOAD if ":function:" in rest else IdentityKind.ROLE
-    return KINDS.get(kind, IdentityKind.WORKLOAD)
+NAMES = """
+    CREATE OR REPLACE TABLE identity_names AS
+    SELECT name, identity, 'observed' AS how, min(leaf) AS leaf
+    FROM (
+        SELECT k.name, k.identity, coalesce(c.issue_leaf, c.first_use_leaf) AS leaf
+        FROM key_identities k
+        JOIN credentials c ON c.key = k.key
+        UNION ALL
+        SELECT l.name, coalesce(a.identity, l.name), l.leaf
+        FROM listed_principals l
+        LEFT JOIN declared_as a ON a.name = l.name
+    ) seen
+    GROUP BY name, identity
+    UNION ALL
+    SELECT name, identity, 'declared', min(leaf) FROM (
+        SELECT d.name, d.identity, d.leaf FROM declared_names d WHERE d.superseded_at IS NULL
+        UNION ALL
+        SELECT d.identity, d.identity, d.leaf FROM declared_identities d
+    ) said
+    GROUP BY name, identity
+"""
+
+STEPS = (LISTED_PRINCIPALS, *names.STEPS, names.OTHERS, KEY_IDENTITIES, IDENTITIES, NAMES)
+"""Everything that makes these tables: what their shape is."""
 
 
-def in_force(documents: Sequence[SealedDocument], as_of: int | None = None) -> tuple[SealedDocument, ...]:
-    """The last version of each document, in order of leaf; with ``as_of`` the last that was sealed by then."""
-    last: dict[str, SealedDocument] = {}
-    for each in documents:
-        if as_of is None or each.at <= as_of:
-            last[each.document.name] = each
-    return tuple(sorted(last.values(), key=lambda each: each.leaf))
-
-
-def declared_names(documents: Sequence[SealedDocument]) -> dict[str, str]:
-    """Every declared name and the identity it belongs to; of several the first sealed keeps it."""
-    names: dict[str, str] = {}
+def build(engine: Engine, documents: Sequence[SealedDocument]) -> None:
+    """Make ``identities``, ``identity_names`` and ``key_identities``, and what they are made of."""
+    engine.run(LISTED_PRINCIPALS)
+    names.build(engine, documents)
+    declared: dict[str, tuple[Cell, ...]] = {}
     for sealed in in_force(documents):
         for one in sealed.document.identities:
-            for name in (one.identity, *one.names):
-                names.setdefault(name, one.identity)
-    return names
-
-
-def build(engine: Engine, documents: Sequence[SealedDocument], as_of: int | None) -> None:  # noqa: ARG001
-    """Make ``identities``, ``identity_names`` and ``key_identities``."""
-    names = declared_names(documents)
-    observed = [tuple(row) for row in engine.rows(OBSERVED)]
-    mapped = {str(row[0]): _identity(str(row[0]), names) for row in observed}
-    rows = [(mapped[str(name)], _kind(str(name), mapped, documents), *rest) for name, *rest in observed]
-    rows += [(one.identity, one.kind.value, None, None, None, None, 0, None) for one in _declared(documents)]
-    columns = {
-        "identity": "VARCHAR", "kind": "VARCHAR", "population": "VARCHAR", "account": "VARCHAR",
-        "first_seen": "BIGINT", "last_seen": "BIGINT", "credentials": "BIGINT", "leaf": "BIGINT", "declared": "BOOLEAN",
-    }  # fmt: skip
-    known = {one.identity for one in _declared(documents)}
-    engine.table("identity_rows", columns, [(*row, row[0] in known) for row in rows])
-    engine.table("observed_names", {"name": "VARCHAR", "identity": "VARCHAR"}, list(mapped.items()))
-    leaves = {str(row[0]): row[-1] for row in observed}
-    table: list[tuple[Cell, ...]] = [(name, identity, "declared", None) for name, identity in names.items()]
-    table += [(name, identity, "observed", leaves[name]) for name, identity in mapped.items()]
-    named = {"name": "VARCHAR", "identity": "VARCHAR", "how": "VARCHAR", "leaf": "BIGINT"}
-    engine.table("identity_names", named, table)
-    engine.run(IDENTITIES)
-    engine.run(KEY_IDENTITIES)
-
-
-def _declared(documents: Sequence[SealedDocument]) -> Iterator[Declared]:
-    return (one for sealed in in_force(documents) for one in sealed.document.identities)
-
-
-def _identity(key: str, names: dict[str, str]) -> str:
-    return next((names[name] for name in names_of(key) if name in names), key)
-
-
-def _kind(key: str, mapped: dict[str, str], documents: Sequence[SealedDocument]) -> str:
-    declared = {one.identity: one.kind for one in _declared(documents)}
-    return (declared.get(mapped[key]) or kind_of(key)).value
+            declared.setdefault(one.identity, (one.identity, one.kind.value, sealed.leaf))
+    columns = {"identity": "VARCHAR", "kind": "VARCHAR", "leaf": "BIGINT"}
+    engine.table("declared_identities", columns, list(declared.values()))
+    for step in (KEY_IDENTITIES, IDENTITIES, NAMES):
+        engine.run(step)
