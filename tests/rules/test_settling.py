@@ -16,12 +16,12 @@ from custody.model.report import Coverage
 from custody.pipeline.fixes import enabled
 from custody.rules.coverage import coverage
 from custody.rules.judging import Judged
-from custody.rules.settling import DECISION_LOG, FIXES, ISSUER_LOG, Fix, Settles, decision_log, issuer_log
+from custody.rules.settling import DECISION_LOG, FIXES, GRANTS_OF, ISSUER_LOG, Fix, Settles, decision_log, issuer_log
 from custody.sources.registry import sources
 
 ROOM = Path(custody.rules.__path__[0])
 NO_SOURCES = {"contract", "register"}
-GIVEN = ("issuer_log", "decision_log")
+GIVEN = ("issuer_log", "decision_log", "grants_of")
 """Functions that give a member of Settles."""
 
 
@@ -82,7 +82,8 @@ def test_every_member_has_one_row_and_is_used() -> None:
     used = {node.attr for path in ROOM.glob("*.py") for node in ast.walk(ast.parse(path.read_text()))
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Settles"
             and path.name != "settling.py"}  # fmt: skip
-    by_key = {*ISSUER_LOG.values(), *DECISION_LOG.values(), Settles.ISSUER, Settles.POLICY}
+    by_key = {*ISSUER_LOG.values(), *DECISION_LOG.values(), *GRANTS_OF.values()}
+    by_key |= {Settles.ISSUER, Settles.POLICY, Settles.GRANTS}
 
     assert set(FIXES) == set(Settles)
     assert {Settles[name] for name in used} | by_key == set(Settles)
@@ -97,7 +98,7 @@ def test_every_row_names_sources_that_there_are_and_says_what_to_set(settles: Se
     assert row.setting or (row.sources and all(known[name].enable for name in row.sources))
 
 
-@pytest.mark.parametrize("table", [ISSUER_LOG, DECISION_LOG], ids=["issuer", "decision"])
+@pytest.mark.parametrize("table", [ISSUER_LOG, DECISION_LOG, GRANTS_OF], ids=["issuer", "decision", "grants"])
 def test_the_kinds_of_keys_are_those_there_are(table: dict[str, Settles]) -> None:
     assert set(table) <= set(KEY_TYPES)
 

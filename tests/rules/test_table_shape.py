@@ -14,3 +14,4 @@ def test_the_shape_follows_what_rules_ask_for() -> None:
     assert shape(rules) == shape(load())
     assert shape([changed, *others]) != shape(rules)
     assert shape(others) != shape(rules)
+    assert shape(rules, ["SQL of another room"]) != shape(rules)

@@ -4,10 +4,12 @@ An approval proves only what reaches the credential by exact links that issuers 
 session name or a ticket's key is a claim, though what such a claim shows to be wrong is worth acting on.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
-from custody.model.contracts import Approval, Contract, matches
-from custody.model.times import text
+from custody.model.contracts import Approval, Contract
+from custody.model.times import duration, text
 from custody.model.verdicts import (
     Basis,
     Best,
@@ -20,12 +22,14 @@ from custody.model.verdicts import (
     unproven,
     violated,
 )
+from custody.rules.approving import DENY, GRANT, WITHDRAW, Given, People, framed, given_of, members_of
+from custody.rules.packed import named
 from custody.rules.rule import Rule
 from custody.rules.settling import Settles
 
-FACTS = """
+FACTS = f"""
     WITH facts AS (
-        SELECT a.key, a.approver, a.requester, a.effect, a.time, a.until, a.leaf, a.via, a.target, a.related,
+        SELECT a.key, a.approver, a.requester, a.executor, a.effect, a.time, a.until, a.leaf, a.via, a.target,
                a.grade = 'exact' AND a.asserter = 'issuer' AS strong,
                coalesce(u.first_use, i.issued_at) AS needed,
                nullif(regexp_extract(a.related, '^github_environment:.*/([^/]+)$', 1), '') AS approved_for,
@@ -33,57 +37,72 @@ FACTS = """
         FROM approvals a
         LEFT JOIN uses u ON u.key = a.key
         LEFT JOIN issues i ON i.key = a.key
-    ), told AS (
-        SELECT f.*,
-               f.effect = 'approval.grant'
-               AND (f.until IS NULL OR f.needed IS NULL OR f.until >= f.needed)
-               AND (f.approved_for IS NULL OR f.used_for IS NULL OR f.approved_for = f.used_for)
-               AND NOT EXISTS (SELECT 1 FROM approvals w
-                               WHERE w.key = f.key AND w.target = f.target AND w.effect = 'approval.withdraw'
-                                 AND w.time >= f.time AND (f.needed IS NULL OR w.time <= f.needed)) AS granted,
-               f.effect = 'approval.grant' AND f.needed IS NOT NULL AND f.time > f.needed AS late,
-               f.effect = 'approval.grant' AND f.requester IS NOT NULL AND f.approver = f.requester AS own
-        FROM facts f
+    ), people AS (
+        SELECT key, approver AS name FROM facts WHERE approver IS NOT NULL
+        UNION
+        SELECT key, requester FROM facts WHERE requester IS NOT NULL
+        UNION
+        SELECT key, executor FROM facts WHERE executor IS NOT NULL
+    ), known AS (
+        SELECT p.key, p.name, TRUE AS exact, m.ended, m.leaf, m.party, m.signer
+        FROM people p JOIN parties m ON m.member = p.name
+        UNION
+        SELECT p.key, p.name, FALSE, m.ended, m.leaf, m.party, m.signer
+        FROM people p JOIN parties m ON m.member = {named("p.name")}
+    ), told_of AS (
+        SELECT key, array_sort(array_agg(DISTINCT {
+    framed("leaf", "exact", "ended", "name", "party", "signer")
+})) AS members
+        FROM known
+        GROUP BY key
     )
-    SELECT key,
-           count(DISTINCT CASE WHEN granted AND NOT late AND NOT own AND strong THEN approver END) AS good_strong,
-           count(DISTINCT CASE WHEN granted AND NOT late AND NOT own THEN approver END) AS good,
-           count(DISTINCT CASE WHEN granted AND NOT late AND NOT own AND strong AND requester IS NOT NULL
-                               THEN approver END) AS apart,
-           count(DISTINCT CASE WHEN late THEN leaf END) AS late,
-           bool_and(strong) AS all_strong,
-           count(DISTINCT CASE WHEN own THEN leaf END) AS own,
-           count(DISTINCT CASE WHEN effect = 'approval.deny' THEN leaf END) AS refused,
-           min(CASE WHEN late THEN time END) AS late_time, min(needed) AS needed,
-           min(via) AS via, min(CASE WHEN granted THEN approver END) AS approver,
-           array_sort(array_agg(DISTINCT CASE WHEN granted AND NOT late AND NOT own AND strong THEN approver END))
-               AS approvers,
-           array_sort(array_agg(DISTINCT leaf)) AS leaves
-    FROM told
-    GROUP BY key
+    SELECT f.key, min(f.needed) AS needed, min(f.used_for) AS used_for, min(f.via) AS via,
+           array_sort(array_agg(DISTINCT {
+    framed(
+        "f.leaf",
+        "f.strong",
+        "f.effect",
+        "f.time",
+        "f.target",
+        "f.until",
+        "f.approver",
+        "f.requester",
+        "f.executor",
+        "f.approved_for",
+    )
+})) AS given,
+           min(t.members) AS members, array_sort(array_agg(DISTINCT f.leaf)) AS leaves
+    FROM facts f
+    LEFT JOIN told_of t ON t.key = f.key
+    GROUP BY f.key
 """
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """The facts that this rule looks at."""
+    """The facts that this rule looks at: the decisions that reach a credential and the people in them (framed)."""
 
     identity_class: str | None
     issue_leaf: int | None
     run: str | None
     issue_disputed: bool
-    good_strong: int | None
-    good: int | None
-    apart: int | None
-    late: int | None
-    all_strong: bool | None
-    own: int | None
-    refused: int | None
-    late_time: int | None
     needed: int | None
+    used_for: str | None
     via: str | None
-    approver: str | None
-    approvers: list[str | None] | None
+    given: list[str] | None
+    members: list[str] | None
     leaves: list[int] | None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """The decisions of a credential, sorted by what is wrong with them; ``good`` are the grants that count."""
+
+    given: tuple[Given, ...]
+    good: tuple[Given, ...]
+    own: tuple[Given, ...]
+    renamed: tuple[Given, ...]
+    late: tuple[Given, ...]
+    old: tuple[Given, ...]
+    elsewhere: tuple[Given, ...]
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
@@ -93,41 +112,129 @@ def judge(row: Row, contract: Contract) -> Verdict:
         return not_applicable("no contract asks for approval")
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING)
-    if row.good is None or row.leaves is None:
+    if row.given is None or row.leaves is None:
         return _nothing(asked, row)
+    people = People(members_of(row.members))
+    found = _sorted(given_of(row.given), row, asked, people)
     leaves = (*row.leaves, *(() if row.issue_leaf is None else (row.issue_leaf,)))
-    separate = not asked.not_ or "requester" not in asked.not_ or (row.apart or 0) >= asked.count
-    if (row.good_strong or 0) >= asked.count and separate:
-        if _entitled(row, asked) < asked.count:
-            who = f"approved before use by {_short(row.approver)}; whether that is {asked.by} is not known"
-            return unproven(who, Best.INDICATED, *leaves)
-        return proved(f"{row.good_strong} approval(s) before use, by {_short(row.approver)}", Basis.OBSERVED, *leaves)
-    if row.good >= asked.count:
-        why = "the requester is not known" if not separate else f"through {row.via}, which the client names"
-        return unproven(f"approved before use by {_short(row.approver)}, {why}", Best.INDICATED, *leaves)
-    return _wrong(row, asked, leaves)
+    if len(_approvers(found.good)) < asked.count:
+        return _wrong(row, asked, found, leaves)
+    strong = tuple(each for each in found.good if each.strong)
+    apart = tuple(each for each in strong if _is_apart(each, asked))
+    who = _short(min(_approvers(found.good)))
+    if people.least(_approvers(strong)) < asked.count:
+        return _doubtful(row, asked, found, people, leaves)
+    if asked.not_ and people.least(_approvers(apart)) < asked.count:
+        return unproven(f"approved before use by {who}, {_unknown(strong, asked)}", Best.INDICATED, *leaves)
+    counted = apart if asked.not_ else strong
+    shown = {each: people.entitlement(each, asked.by, row.needed) for each in counted}
+    entitled = [each for each, shows in shown.items() if shows is not None]
+    if people.least(_approvers(entitled)) < asked.count:
+        told = f"approved before use by {who}; whether that is {asked.by} is not known"
+        return unproven(told, Best.INDICATED, *leaves)
+    number = len(_approvers(counted))
+    by = _short(min(_approvers(entitled)))
+    groups = (leaf for shows in shown.values() for leaf in shows or ())
+    return proved(f"{number} approval(s) before use, by {by}", Basis.OBSERVED, *leaves, *groups)
 
 
-def _entitled(row: Row, asked: Approval) -> int:
-    """How many of those who approved are surely among those who may: who is in a group only a register knows."""
-    names = [one for one in row.approvers or () if one is not None]
-    return sum(any(matches(asked.by, name) for name in (one, one.split(":", 2)[-1])) for one in names)
+def _sorted(given: tuple[Given, ...], row: Row, asked: Approval, people: People) -> Found:
+    """Which grants count. One by a person who asked counts for nothing, whatever the contract excludes."""
+    grants = tuple(each for each in given if each.effect == GRANT)
+    own = tuple(each for each in grants if each.approver is not None and each.approver in _barred(each, asked))
+    renamed = tuple(
+        each for each in grants if each not in own
+        and any(people.perhaps_one(each.approver, name) for name in _barred(each, asked))
+    )  # fmt: skip
+    late = tuple(each for each in grants if row.needed is not None and each.time > row.needed)
+    old = tuple(each for each in grants if each not in late and _is_old(each, row, asked))
+    elsewhere = tuple(
+        each for each in grants if each.environment and row.used_for and each.environment != row.used_for
+    )  # fmt: skip
+    bad = (*own, *renamed, *late, *old, *elsewhere)
+    good = tuple(each for each in grants if each.approver and each not in bad and _holds(each, given, row.needed))
+    return Found(given=given, good=good, own=own, renamed=renamed, late=late, old=old, elsewhere=elsewhere)
 
 
-def _wrong(row: Row, asked: Approval, leaves: tuple[int, ...]) -> Verdict:
+def _barred(each: Given, asked: Approval) -> tuple[str | None, ...]:
+    return (each.requester, *((each.executor,) if "executor" in asked.not_ else ()))
+
+
+def _is_old(each: Given, row: Row, asked: Approval) -> bool:
+    return asked.within is not None and row.needed is not None and row.needed - each.time > asked.within
+
+
+def _holds(each: Given, given: tuple[Given, ...], needed: int | None) -> bool:
+    """Whether a grant was in force when it was needed: not over, and not taken back before."""
+    if each.until is not None and needed is not None and each.until < needed:
+        return False
+    return not any(
+        other.effect == WITHDRAW and other.target == each.target and other.time >= each.time
+        and (needed is None or other.time <= needed)
+        for other in given
+    )  # fmt: skip
+
+
+def _approvers(given: Iterable[Given]) -> set[str]:
+    return {each.approver for each in given if each.approver is not None}
+
+
+def _is_apart(each: Given, asked: Approval) -> bool:
+    """Whether all from whom the approver must differ are known: that they differ is then known too."""
+    known = {"requester": each.requester, "executor": each.executor}
+    return all(known.get(role) is not None for role in asked.not_)
+
+
+def _unknown(strong: tuple[Given, ...], asked: Approval) -> str:
+    for role, names in (
+        ("requester", [each.requester for each in strong]),
+        ("executor", [each.executor for each in strong]),
+    ):
+        if role in asked.not_ and None in names:
+            return f"the {role} is not known"
+    return f"apart from {' and '.join(asked.not_)} only in part"
+
+
+def _doubtful(row: Row, asked: Approval, found: Found, people: People, leaves: tuple[int, ...]) -> Verdict:
+    """Enough names, but some stand for one person, or the client names what they approved."""
+    who = _short(min(_approvers(found.good)))
+    if people.least(_approvers(found.good)) < asked.count:
+        told = f"{len(_approvers(found.good))} names approved, and the register says that they are fewer people"
+        return indicated(told, Severity.MEDIUM, *leaves, settles=Settles.APPROVALS, title="too few approvals")
+    return unproven(f"approved before use by {who}, through {row.via}, which the client names", Best.INDICATED, *leaves)
+
+
+def _wrong(row: Row, asked: Approval, found: Found, leaves: tuple[int, ...]) -> Verdict:
     """Approvals that do not suffice: a violation where issuers assert every link, else worth acting on."""
-    if row.own:
-        what, title = f"approved by the requester, {_short(row.approver)}", "approved by the requester"
-    elif row.late:
-        what = f"approved at {text(row.late_time)}, after the first use at {text(row.needed)}"
-        title = "approved after use"
-    elif row.refused:
-        what, title = "the approval was refused, and it was used", "used though refused"
-    else:
-        what, title = f"{row.good} of {asked.count} approvals", "too few approvals"
-    if row.all_strong:
+    what, title = _fault(row, asked, found)
+    sure = not found.renamed or len(_approvers((*found.good, *found.renamed))) < asked.count
+    if sure and all(each.strong for each in found.given):
         return violated(what, Basis.OBSERVED, *leaves)
-    return indicated(f"{what} (through {row.via})", Severity.MEDIUM, *leaves, settles=Settles.RUN_BINDING, title=title)
+    via = "" if all(each.strong for each in found.given) else f" (through {row.via})"
+    return indicated(f"{what}{via}", Severity.MEDIUM, *leaves, settles=Settles.RUN_BINDING, title=title)
+
+
+def _fault(row: Row, asked: Approval, found: Found) -> tuple[str, str]:
+    """What is wrong, and the title of that."""
+    if found.own:
+        own = min(found.own, key=lambda each: (each.time, each.approver or ""))
+        role = "requester" if own.approver == own.requester else "executor"
+        return f"approved by the {role}, {_short(own.approver)}", f"approved by the {role}"
+    if found.renamed:
+        name = _short(min(_approvers(found.renamed)))
+        return f"approved by {name}, who is also the one that asked or used it", "approved by the same person"
+    if found.late:
+        at = min(each.time for each in found.late)
+        return f"approved at {text(at)}, after the first use at {text(row.needed)}", "approved after use"
+    if found.old and row.needed is not None and asked.within is not None:
+        age = duration(row.needed - max(each.time for each in found.old))
+        return f"approved {age} before the first use; the contract allows {duration(asked.within)}", "approval too old"
+    if found.elsewhere:
+        places = ", ".join(sorted({each.environment or "" for each in found.elsewhere}))
+        return f"approved for {places}, used for {row.used_for}", "approved for another environment"
+    if any(each.effect == DENY for each in found.given):
+        return "the approval was refused, and it was used", "used though refused"
+    return f"{len(_approvers(found.good))} of {asked.count} approvals", "too few approvals"
 
 
 def _nothing(asked: Approval, row: Row) -> Verdict:
@@ -155,7 +262,7 @@ RULE = Rule(
     why="A credential that needed approval and had none was nobody's decision.",
     action="Ask who let it happen; make the approval a condition of the issue, by someone else than the requester.",
     fix="a source of approvals",
-    controls=("NHI10:2025", "AC-2", "CC6.2", "A.5.18"),
+    controls=("NHI10:2025", "AC-2", "CC6.2", "ISO27001 A.5.18"),
     row=Row,
     judge=judge,
     facts=FACTS,

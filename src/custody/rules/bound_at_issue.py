@@ -62,4 +62,5 @@ RULE = Rule(
     controls=("NHI9:2025", "PR.AA-02", "IA-9", "CC6.1"),
     row=Row,
     judge=judge,
+    excusable=True,
 )

@@ -25,6 +25,7 @@ def coverage(judged: Judged, contract: Contract, answered: frozenset[Question]) 
         cheapest_fix_settles=0 if best is None else best.questions,
         contract=contract.digest,
         fixes=fixes,
+        exempt=judged.exempt,
     )
 
 

@@ -38,7 +38,7 @@ RULE = Rule(
     why="Access that no policy can be named for was given by accident or by habit.",
     action="Let the issuer record the policy by which it decides.",
     fix="an issuer that records the policy by which it decides",
-    controls=("NHI5:2025", "AC-3", "PR.AA-05", "CC6.3", "A.8.3"),
+    controls=("NHI5:2025", "AC-3", "PR.AA-05", "CC6.3", "ISO27001 A.8.3"),
     row=Row,
     judge=judge,
 )

@@ -100,8 +100,9 @@ RULE = Rule(
     why="A credential that lives longer than agreed is standing access under another name.",
     action="Shorten the session duration where the credential is issued.",
     fix="a contract with a ttl for its class",
-    controls=("NHI7:2025", "IA-5", "PR.AA-01", "8.6.3"),
+    controls=("NHI7:2025", "IA-5", "PR.AA-01", "PCI 8.6.3"),
     row=Row,
     judge=judge,
+    excusable=True,
     populations=MACHINES_AND_UNKNOWN,
 )

@@ -1,6 +1,6 @@
 """What a rule is: facts as SQL, and a pure function from one row of facts to a verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -28,7 +28,10 @@ class Rule(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     ``judge`` gives the verdict, None where there is nothing to say. ``severity`` is that of a violation; ``why`` is
     one sentence, ``action`` what to do, ``fix`` the cheapest change that settles unproven answers; ``controls`` are
     ids of the catalogues in docs/controls.md. ``covered_by`` is the rule whose violation on the same key tells the same
-    fact: there, this rule's verdict stands and its finding is left out.
+    fact: there, this rule's verdict stands and its finding is left out. ``excusable`` says that it asks what the class
+    of a credential asks: an exception of the class makes such a finding a step less severe. ``told_by`` names titles of
+    verdicts that another rule tells as one finding for all credentials of a principal: they stand, without a finding.
+    A row that is about no credential may have the field ``contract_version``: the version by which it is judged.
     """
 
     id: str
@@ -44,3 +47,5 @@ class Rule(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     facts: str | None = None
     populations: tuple[Population, ...] = MACHINES
     covered_by: str | None = None
+    excusable: bool = False
+    told_by: Mapping[str, str] = {}

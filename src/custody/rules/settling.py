@@ -36,6 +36,13 @@ class Settles(StrEnum):
     AWS_POLICY = "the policies in force at the time: CloudTrail names one only where it refuses"
     KUBERNETES_POLICY = "an audit policy of level Metadata or more, which keeps the authorization reason"
 
+    IAM_GRANTS = "an inventory of IAM with the texts of its policies"
+    KUBERNETES_GRANTS = "an inventory of the cluster's roles and bindings"
+    DATABASE_GRANTS = "log_statement = ddl in PostgreSQL, from before its grants"
+    VAULT_GRANTS = "the texts of the policies of Vault"
+    GRANTS = "a list of what its issuer grants"
+    WHOLE_HISTORY = "a trail proved whole from the making of its principal on"
+
     EXPIRY = "the issuer's own log"
     BINDING = "a source identity or tag that the issuer asserts"
     RUN_BINDING = "a binding of the credential to its run that the issuer asserts"
@@ -50,6 +57,7 @@ class Settles(StrEnum):
     OWN_ADDRESSES = "a log that gives these addresses to the workload"
     NEIGHBOURS = "who works there: another principal's key, or the workload's own address in a log"
     SERVICE = "the service's own log"
+    ISSUER_NOTICE = "a notice of the issuer that names the key"
 
 
 class Fix(msgspec.Struct, frozen=True):
@@ -72,14 +80,18 @@ ORIGIN_SETTINGS = (
     "contract: under origins, the workload's addresses or networks; or VPC flow logs with ${instance-id} and "
     "${pkt-srcaddr} in the format, and CloudTrail of the account whose instances and addresses they are"
 )
+REGISTER_SIGNED = (
+    "custody register export, then name each owner and purpose; the owner signs the file (ssh-keygen -Y sign), and "
+    "custody register import FILE --signature FILE.sig seals it. It counts for what is issued afterwards"
+)
 FIXES: dict[Settles, Fix] = {
     Settles.CONTRACT: Fix(
         ("contract",), "under classes: match, owner and purpose; then custody rebuild --contract FILE"
     ),
     Settles.CONTRACT_TTL: Fix(("contract",), "under classes: ttl; then custody rebuild --contract FILE"),
     Settles.SCOPE: Fix(("contract",), "depends_on of a class is accepted and not judged yet", available=False),
-    Settles.REGISTER_OWNER: Fix(("register",), "the register of identities is still to come", available=False),
-    Settles.REGISTER_PURPOSE: Fix(("register",), "the register of identities is still to come", available=False),
+    Settles.REGISTER_OWNER: Fix(("register",), REGISTER_SIGNED),
+    Settles.REGISTER_PURPOSE: Fix(("register",), REGISTER_SIGNED),
     Settles.ISSUER: Fix((), "read the log of the system that issues this kind of credential"),
     Settles.AWS_ISSUER: Fix(("aws.cloudtrail",)),
     Settles.OLDER: Fix(("aws.cloudtrail",), "audit older files too: what the trail's bucket keeps from before"),
@@ -102,6 +114,14 @@ FIXES: dict[Settles, Fix] = {
     Settles.KUBERNETES_POLICY: Fix(
         ("kubernetes.audit",), "in the audit policy: level Metadata or more for every resource, no rule of level None"
     ),
+    Settles.IAM_GRANTS: Fix(("aws.iam_details",)),
+    Settles.KUBERNETES_GRANTS: Fix(("kubernetes.inventory",)),
+    Settles.DATABASE_GRANTS: Fix(("postgresql",)),
+    Settles.VAULT_GRANTS: Fix(
+        (), "its audit device keeps an HMAC of them; custody reads no other copy", available=False
+    ),
+    Settles.GRANTS: Fix((), "custody reads no grants of this kind of issuer yet", available=False),
+    Settles.WHOLE_HISTORY: Fix(("aws.cloudtrail_digest",)),
     Settles.EXPIRY: Fix((), "read the log of its issuer at the level that gives the expiry of what it issues"),
     Settles.BINDING: Fix(("aws.cloudtrail",), AWS_BINDING),
     Settles.RUN_BINDING: Fix(("aws.cloudtrail",), AWS_BINDING),
@@ -117,6 +137,7 @@ FIXES: dict[Settles, Fix] = {
     Settles.ADDRESSES: Fix(("contract", "aws.vpc_flow"), ORIGIN_SETTINGS),
     Settles.OWN_ADDRESSES: Fix(("aws.vpc_flow", "kubernetes.audit")),
     Settles.NEIGHBOURS: Fix(("aws.vpc_flow", "aws.cloudtrail")),
+    Settles.ISSUER_NOTICE: Fix(("aws.health",)),
     Settles.SERVICE: Fix((), "no log of the service itself is read yet", available=False),
 }
 """One row for each: a test holds the two together."""
@@ -136,6 +157,15 @@ ISSUER_LOG: dict[str, Settles] = {
     "jwt_jti": Settles.TOKEN_ISSUER,
 }
 
+GRANTS_OF: dict[str, Settles] = {
+    "aws_akid": Settles.IAM_GRANTS,
+    "k8s_cred": Settles.KUBERNETES_GRANTS,
+    "db_role": Settles.DATABASE_GRANTS,
+    "vault_accessor": Settles.VAULT_GRANTS,
+    "vault_token": Settles.VAULT_GRANTS,
+    "vault_lease": Settles.VAULT_GRANTS,
+}
+
 DECISION_LOG: dict[str, Settles] = {
     "aws_akid": Settles.AWS_POLICY,
     "k8s_cred": Settles.KUBERNETES_POLICY,
@@ -150,3 +180,8 @@ def issuer_log(key: str) -> Settles:
 def decision_log(key: str) -> Settles:
     """The log that would show by which policy ``key`` was issued."""
     return DECISION_LOG.get(key.partition(":")[0], Settles.POLICY)
+
+
+def grants_of(key: str) -> Settles:
+    """What would show the grants of the principal of ``key``."""
+    return GRANTS_OF.get(key.partition(":")[0], Settles.GRANTS)

@@ -23,8 +23,11 @@ from custody.chains import (
 from custody.rules.rule import Rule
 
 
-def shape(rules: Sequence[Rule[msgspec.Struct]]) -> str:
-    """A short digest of the SQL that makes the tables, and of the columns that rules ask for."""
+def shape(rules: Sequence[Rule[msgspec.Struct]], more: Sequence[str] = ()) -> str:
+    """A short digest of the SQL that makes the tables, and of the columns that rules ask for.
+
+    ``more`` is what makes the tables of a room that this one does not know.
+    """
     texts = [f"{name}: {sql}" for name, sql in sorted(build.TABLES.items())]
     for room in (keys, runs, clocks, credentials, approvals, retention):
         texts += room.STEPS
@@ -33,4 +36,5 @@ def shape(rules: Sequence[Rule[msgspec.Struct]]) -> str:
     texts += [aliases.PAIRS, bindings.own_runs(joins), bindings.KEY_RUNS, bindings.BEST_RUNS, credentials.ends(joins)]
     texts += [populations.parents(joins), populations.candidates(joins), *(each.sql for each in joins)]
     texts += [f"{rule.id}: {rule.facts} {rule.row.__struct_fields__}" for rule in rules]
+    texts += more
     return sha256(chr(0).join(texts).encode()).hexdigest()[:16]

@@ -1,13 +1,39 @@
-"""Was the credential used only while it was good?"""
+"""Was the credential used only while it was good, and only on what is declared of it?
+
+Never proved: that nothing was done which no log records is known of no service (many record some of their calls only).
+Where dependencies are declared, a success outside of them violates what the class asks. The finding for that is one for
+the whole principal, by the rule ``dependency-not-declared``.
+"""
 
 import msgspec
 
 from custody.model.contracts import Contract
 from custody.model.effects import said
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, indicated, unproven, violated
+from custody.rules import targets
 from custody.rules.rule import ISSUED_HERE, Rule
 from custody.rules.settling import Settles
 from custody.rules.shared_names import SAME_NAME, of_many_servers
+
+UNDECLARED = "used on what is not declared"
+
+FACTS = f"""
+    WITH chosen AS ({targets.CHOSEN}), used AS ({targets.USED_ON}), numbered AS (
+        SELECT u.key, u.leaf, u.calls, u.service, u.resource, u.led_to,
+               row_number() OVER (PARTITION BY u.key ORDER BY u.leaf, u.service, u.resource) AS position
+        FROM used u
+    ), listed AS (
+        SELECT h.key, array_sort(array_agg(DISTINCT d.value)) AS patterns
+        FROM chosen h
+        JOIN claims d ON d.identity = h.identity AND d.field = 'dependency' AND d.state = 'held'
+        GROUP BY h.key
+    )
+    SELECT u.key, array_sort(array_agg({targets.TARGET}) FILTER (WHERE u.position <= {targets.MOST})) AS used_on,
+           count(*) AS used_on_total, min(l.patterns) AS listed_dependencies
+    FROM numbered u
+    LEFT JOIN listed l ON l.key = u.key
+    GROUP BY u.key
+"""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -30,10 +56,14 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     run_late_uses: int
     run_late_leaves: list[int] | None
     key: str
+    identity_class: str | None
+    used_on: list[str] | None
+    used_on_total: int | None
+    listed_dependencies: list[str] | None
 
 
-def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
-    """Violated by a success after the end; scope and dependencies are not judged yet, so never proved."""
+def judge(row: Row, contract: Contract) -> Verdict:
+    """Violated by a success after the end, or on what its class does not declare; never proved."""
     if row.late_uses and row.late_first is not None:
         cited = [*(row.late_leaves or []), *(leaf for leaf in (row.end_leaf,) if leaf is not None)]
         ended = row.end_time is not None and row.late_first > row.end_time
@@ -54,11 +84,34 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         return unproven("no use was seen; that none happened is not known", settles=Settles.COMPLETE)
     if (doubt := _doubt(row)) is not None:
         return doubt
-    return unproven(
-        "every use seen was while it was good; scope and dependencies are not judged yet",
-        Best.INDICATED,
-        settles=Settles.SCOPE,
-    )
+    return _on_what(row, contract)
+
+
+def _on_what(row: Row, contract: Contract) -> Verdict:
+    """What can be said of the uses of a credential that was used in time."""
+    patterns = targets.declared(contract, row.identity_class)
+    used = [targets.read(text) for text in row.used_on or ()]
+    broken = targets.outside(used, patterns) if patterns else []
+    if broken and not of_many_servers(row.key, None):
+        calls = sum(each.calls for each in broken)
+        text = f"{_calls(calls)} on what its class does not declare, {min(broken, key=_leaf).shown} first"
+        leaves = [each.leaf for each in broken]
+        return msgspec.structs.replace(violated(text, Basis.OBSERVED, *leaves, count=calls), title=UNDECLARED)
+    strange = broken or (targets.outside(used, row.listed_dependencies) if row.listed_dependencies else [])
+    if strange:
+        text = f"used on what is not among its declared dependencies, {min(strange, key=_leaf).shown} first"
+        return unproven(text, Best.INDICATED, *(each.leaf for each in strange))
+    if not patterns and not row.listed_dependencies:
+        text = "every use seen was while it was good; no dependencies are declared"
+        return unproven(text, Best.INDICATED, settles=Settles.SCOPE)
+    if (row.used_on_total or 0) > targets.MOST:
+        return unproven(f"used on over {targets.MOST} things: the first are all declared", Best.INDICATED)
+    text = "every use seen was while it was good and on what is declared; what no log records is not excluded"
+    return unproven(text, Best.INDICATED, settles=Settles.COMPLETE)
+
+
+def _leaf(target: targets.Target) -> int:
+    return target.leaf
 
 
 def _doubt(row: Row) -> Verdict | None:
@@ -90,5 +143,7 @@ RULE = Rule(
     controls=("NHI1:2025", "ASI10", "AC-12", "CC6.3"),
     row=Row,
     judge=judge,
+    facts=FACTS,
     populations=ISSUED_HERE,
+    told_by={UNDECLARED: "dependency-not-declared"},
 )
