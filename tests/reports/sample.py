@@ -122,7 +122,7 @@ def question_counts() -> tuple[QuestionCounts, ...]:
         Question.END_EFFECTIVE: (3, 1, 0, 2, 0, 0, 0),
         Question.END_RECORDED: (4, 0, 0, 2, 0, 0, 0),
         Question.RENEWED: (1, 0, 0, 0, 5, 0, 0),
-        Question.PRIVILEGE: (0, 0, 6, 0, 0, 0, 0),
+        Question.PRIVILEGE: (0, 0, 6, 0, 0, 4, 0),
         Question.DECIDED: (0, 0, 6, 0, 0, 0, 0),
     }
     rows = [(question, known.get(question, (6, 0, 0, 0, 0, 0, 0))) for question in Question]
@@ -136,14 +136,14 @@ def question_counts() -> tuple[QuestionCounts, ...]:
             not_applicable=row[4],
             indicated=row[5],
             claimed=row[6],
-            judged=question not in (Question.PRIVILEGE, Question.DECIDED),
+            judged=question is not Question.DECIDED,
         )
         for question, row in rows
     )
 
 
 def sample_report() -> Report:
-    why = "owner, purpose: no contract or register yet; not judged yet: privilege known at the time"
+    why = "owner, purpose: no contract or register yet; not judged yet: decided by which policy"
     return Report(
         version="0.1.0",
         as_of=at("12:37:50"),

@@ -7,10 +7,12 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from custody.reports.html import render
 from tests.reports.sample import sample_report
+from tests.reports.sample_annex import cover, sample_annex
 from tests.reports.sample_chains import sample_chains
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -28,6 +30,15 @@ pytestmark = pytest.mark.browser
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("browser") / "report.html"
     path.write_bytes(render(sample_report(), sample_chains()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of an evidence pack, with its register."""
+    path = tmp_path_factory.mktemp("pack") / "report.html"
+    annex = msgspec.structs.replace(sample_annex(), cover=cover())
+    path.write_bytes(render(sample_report(), sample_chains(), annex))
     return path
 
 
@@ -88,6 +99,34 @@ def test_on_paper_findings_and_the_chains_that_matter_are_unfolded(page: Path) -
     browse(folded, f"--print-to-pdf={folded_paper}")
 
     assert pages(paper) > pages(folded_paper) >= 4
+
+
+def test_the_page_of_a_pack_has_its_cover_register_and_controls(pack: Path) -> None:
+    dom = browse(pack, "--dump-dom").stdout
+
+    for name in ("shows", "shows-not", "register", "identity-1", "identity-2", "exceptions", "controls"):
+        assert f'id="{name}"' in dom, name
+    assert "<script" not in dom
+    assert dom.count("Example Audit Ltd") == 1
+
+
+def test_the_page_of_a_pack_fits_a_phone(pack: Path) -> None:
+    small = pack.parent / "small.png"
+    browse(pack, f"--screenshot={small}", "--window-size=420,1600")
+
+    assert colours(small.read_bytes())[0] > 100
+
+
+def test_on_paper_the_register_of_a_pack_is_unfolded(pack: Path) -> None:
+    folded = pack.with_name("folded.html")
+    text = pack.read_text(encoding="utf-8").replace("chain identity matters", "chain identity")
+    folded.write_text(text, encoding="utf-8")
+    paper, folded_paper = pack.parent / "pack.pdf", pack.parent / "folded.pdf"
+    browse(pack, f"--print-to-pdf={paper}")
+    browse(folded, f"--print-to-pdf={folded_paper}")
+
+    assert paper.stat().st_size > folded_paper.stat().st_size
+    assert pages(paper) >= 5
 
 
 def pages(path: Path) -> int:

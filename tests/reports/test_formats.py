@@ -6,12 +6,14 @@ import msgspec
 import pytest
 
 from custody.errors import UsageError
+from custody.model.annex import NO_ANNEX
 from custody.model.report import Report
 from custody.reports import html, json_object
 from custody.reports.format import ReportFormat
 from custody.reports.registry import collect, formats, named
 from tests.reports.hostile import HIDDEN
 from tests.reports.sample import empty_report, sample_report
+from tests.reports.sample_annex import sample_annex
 from tests.reports.sample_chains import HOSTILE, sample_chains
 
 
@@ -43,12 +45,14 @@ def test_an_unknown_format_says_which_there_are() -> None:
 
 @pytest.mark.parametrize("each", formats(), ids=lambda each: str(each.id))
 def test_every_format_gives_the_same_bytes_again(each: ReportFormat) -> None:
-    assert each.render(sample_report(), sample_chains()) == each.render(sample_report(), sample_chains())
+    first = each.render(sample_report(), sample_chains(), sample_annex())
+
+    assert each.render(sample_report(), sample_chains(), sample_annex()) == first
 
 
 @pytest.mark.parametrize("each", formats(), ids=lambda each: str(each.id))
 def test_every_format_writes_down_an_audit_of_nothing(each: ReportFormat) -> None:
-    assert each.render(empty_report(), ()).decode()
+    assert each.render(empty_report(), (), NO_ANNEX).decode()
 
 
 def test_json_gives_back_the_very_report() -> None:

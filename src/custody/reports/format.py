@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from custody.model.annex import Annex
 from custody.model.report import Chain, Report
 
 
@@ -11,11 +12,12 @@ class ReportFormat(msgspec.Struct, frozen=True, kw_only=True):
     """A way to write a report down.
 
     ``id`` is what ``--format`` takes, ``suffix`` (with its dot) what a file of it is called by. ``render`` is a pure
-    function of the report and the chains that matter most, most first; it never raises on the text of hostile logs.
+    function of the report, the chains that matter most, most first, and what the report has beside itself (the
+    register, the cover of a pack); it never raises on the text of hostile logs.
     """
 
     id: str
     title: str
     media_type: str
     suffix: str
-    render: Callable[[Report, Sequence[Chain]], bytes]
+    render: Callable[[Report, Sequence[Chain], Annex], bytes]

@@ -8,28 +8,42 @@ from collections.abc import Sequence
 from functools import cache
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
+from custody.model.annex import NO_ANNEX, Annex
 from custody.model.report import Chain, Report
 from custody.reports import words
 from custody.reports.format import ReportFormat
 from custody.reports.kinds import kind
 from custody.reports.safe import cleaned, plain, shortened
 from custody.reports.views.chains import MOST, chains_view, leaf_words
+from custody.reports.views.controls import controls_view
+from custody.reports.views.register import register_view
 from custody.reports.views.summary import summary
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-def render(report: Report, chains: Sequence[Chain]) -> bytes:
-    """The whole file, UTF-8. ``chains`` are most important first; the first 200 are shown, the rest counted."""
-    report = cleaned(report)
+def render(report: Report, chains: Sequence[Chain], annex: Annex = NO_ANNEX) -> bytes:
+    """The whole file, UTF-8. ``chains`` are most important first; the first 200 are shown, the rest counted.
+
+    With a cover it is the report of a pack: its credentials are those of the pack, its scope that of the store.
+    """
+    report, annex = cleaned(report), cleaned(annex)
+    cover = annex.cover
+    if cover is not None:
+        report = msgspec.structs.replace(report, credentials=cover.populations)
     shown = [cleaned(chain) for chain in chains[:MOST]]
     page = _environment().get_template("report.html.j2")
     text = page.render(
         report=report,
-        summary=summary(report),
+        annex=annex,
+        cover=cover,
+        summary=summary(report, cover),
         section=chains_view(report, shown),
+        register=None if annex.register is None else register_view(annex.register),
+        controls=controls_view(report.findings, annex.controls),
         policy=POLICY,
         promise=words.PROMISE,
         not_judged=words.NOT_JUDGED,
@@ -53,6 +67,7 @@ def _environment() -> jinja2.Environment:
         number=words.number,
         counted=words.counted,
         stamp=words.stamp,
+        day=words.day,
         span=words.span,
         period=words.period,
         short_key=words.short_key,
@@ -62,6 +77,7 @@ def _environment() -> jinja2.Environment:
         population=words.population,
         shortened=shortened,
         leaf_words=leaf_words,
+        leaf_text=words.leaf_text,
     )
     return environment
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from custody.model.annex import NO_ANNEX, Annex
 from custody.model.report import Chain, Report
 from custody.reports.format import ReportFormat
 from custody.reports.safe import INVISIBLE
@@ -13,7 +14,7 @@ OPERATIONS = "operations"
 """The log that findings cite."""
 
 
-def render(report: Report, chains: Sequence[Chain]) -> bytes:  # noqa: ARG001  # every format takes the chains
+def render(report: Report, chains: Sequence[Chain], annex: Annex = NO_ANNEX) -> bytes:  # noqa: ARG001  # what all take
     """UTF-8, two spaces deep, fields in their documented order, names within a count sorted, a newline at the end.
 
     The values are exact. Characters that are not visibly themselves stand as JSON escapes, so that the text can be
@@ -27,7 +28,7 @@ def render(report: Report, chains: Sequence[Chain]) -> bytes:  # noqa: ARG001  #
 def cited(value: object) -> object:
     """A report, or an object with findings, as plain values in which each leaf of a finding says of which log it is."""
     built = msgspec.to_builtins(value, order="deterministic")
-    for found in built["findings"]:
+    for found in (*built["findings"], *built.get("suppressed", ())):
         found["leaves"] = [{"log": OPERATIONS, "index": leaf} for leaf in found["leaves"]]
     return built
 

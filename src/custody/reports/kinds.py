@@ -61,6 +61,7 @@ SYSTEMS = {
     "oidc": "web identity",
     "otel": "OpenTelemetry",
     "postgresql": "PostgreSQL",
+    "sarif": "Secret scanner",
     "spiffe": "SPIFFE",
     "spire": "SPIRE",
     "ssf": "Security events",

@@ -90,3 +90,32 @@ def _fitting(text: str, limit: int) -> str:
         if used > limit:
             return text[:position]
     return text
+
+
+MARKED = re.compile(r"[\\`*\[\]<>&|~$!]|(?<![^\W_])_|_(?![^\W_])")
+"""What stands for something in Markdown, wherever it is; an underscore within a word does not."""
+LEADING = re.compile(r"^([#+=:-]|\d+[.)])")
+"""What stands for something at the beginning of a line."""
+
+
+def markdown(text: str) -> str:
+    r"""``text`` on one line for a place that is read as Markdown: no link, picture, tag or heading comes of it.
+
+    Addresses lose what makes some readers link them: ``https:\//host``.
+    """
+    escaped = MARKED.sub(lambda found: "\\" + found.group(), plain(text).strip())
+    escaped = escaped.replace("://", ":\\/\\/").replace("www.", "www\\.").replace("@", "\\@")
+    return LEADING.sub(lambda found: found.group()[:-1] + "\\" + found.group()[-1], escaped)
+
+
+FORMULA = re.compile(r"(^|[;,|\t\"'])([\s\u00a0]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet could see a formula begin: at the start, or after what may end a cell with some settings."""
+
+
+def csv_cell(text: str) -> str:
+    """``text`` as one quoted cell that no spreadsheet takes for a formula, with everything hidden in it made visible.
+
+    An apostrophe stands before what could begin a formula, as the OWASP advice on CSV injection has it; quotes are
+    doubled (RFC 4180).
+    """
+    return '"' + FORMULA.sub(r"\1\2'", plain(text)).replace('"', '""') + '"'

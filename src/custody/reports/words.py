@@ -1,10 +1,11 @@
 """The words, marks and numbers that all reports share: a page, a trace and a file say the same thing alike."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from custody.model.keys import KEY_TYPES
-from custody.model.report import ClockRef
+from custody.model.report import CheckpointRef, ClockRef, LeafRef
+from custody.model.times import EPOCH, until_text
 from custody.model.verdicts import Question, State
 
 LOG = "operations"
@@ -63,6 +64,15 @@ def stamp(text: str | None) -> str:
     return f"{found:%Y-%m-%d %H:%M:%S} UTC" if found else text or "unknown"
 
 
+def day(text: str) -> str:
+    """An end as people write one: the date of the last day where it ends with a day, else the time."""
+    found = moment(text)
+    if found is None:
+        return text
+    shown = until_text((found - EPOCH) // timedelta(microseconds=1))
+    return shown if len(shown) == len("2027-03-31") else stamp(text)
+
+
 def period(first: str, last: str) -> str:
     """``2023-07-10 11:42–12:37``, both dates where they differ, one time where all is within a minute."""
     since, until = moment(first), moment(last)
@@ -106,3 +116,32 @@ def state_word(state: str, best: str | None) -> str:
 def answered(question: str) -> str:
     """A question's name where there is little room."""
     return "used within its limits" if question == Question.WITHIN else question
+
+
+def said_by(source: str, signer: str | None, field: str, *, vouched: bool) -> tuple[str, str]:
+    """How it is known who says a claim, and where they say it: ``signed by ann@example.com``, ``payments``.
+
+    ``source`` is ``register:`` and a document, ``contract:`` and a class, or an inventory.
+    """
+    place, _, name = source.partition(":")
+    if place != "register":
+        return "declared", f"{place} {name}"
+    if signer is None:
+        return "claimed", name
+    if vouched and field == "owner":
+        return "signed by the owner", name
+    whose = "" if vouched else ", who may not say it"
+    return f"signed by {signer.replace(',', ', ')}{whose}", name
+
+
+def leaf_text(leaf: LeafRef | None) -> str:
+    """``operations:120``, nothing where no leaf tells it."""
+    return "" if leaf is None else f"{leaf.log}:{leaf.index}"
+
+
+def promise(checkpoint: CheckpointRef | None) -> str:
+    """What the log may claim, and no more: anchors are sealed with it, and whose they are a report does not check."""
+    anchored = None if checkpoint is None else checkpoint.anchored
+    if anchored is None:
+        return f"not anchored: {PROMISE}"
+    return f"anchors are sealed over the first {counted(anchored, 'leaf', 'leaves')}; the rest is {PROMISE}"

@@ -42,7 +42,10 @@ def numbers(report: Report, style: Style) -> list[str]:
     same = found.identities.count is not None and found.identities.why == found.chains.why != ""
     identities = msgspec.structs.replace(found.identities, why="for the same reason") if same else found.identities
     rows = (("population", found.population), ("complete chains", found.chains), ("complete identities", identities))
-    return [first, *(line for label, ratio in rows for line in _number(label, ratio))]
+    lines = [first, *(line for label, ratio in rows for line in _number(label, ratio))]
+    if found.exempt:
+        lines += labelled("exempt", [f"{number(found.exempt)}   by an exception of their class"], LABELS)
+    return lines
 
 
 def _number(label: str, ratio: Ratio) -> list[str]:

@@ -3,11 +3,11 @@
 from custody.model.report import Report
 from custody.reports.safe import cleaned, shortened
 from custody.reports.terminal.coverage import fix, main_questions, not_judged, numbers, table
-from custody.reports.terminal.findings import summary
+from custody.reports.terminal.findings import summary, unmatched
 from custody.reports.terminal.layout import COLUMNS, LABEL, ended, joined, labelled, listed, wrapped
 from custody.reports.terminal.scope import read, records
 from custody.reports.terminal.style import PLAIN, Style
-from custody.reports.words import PROMISE, counted, number, population
+from custody.reports.words import counted, number, population, promise
 
 TOP = 5
 ACCOUNTS = 3
@@ -54,7 +54,9 @@ def _contract(report: Report, style: Style) -> list[str]:
     if found.digest is None:
         return []
     items = [counted(found.classes, "class", "classes"), f"sha256 {shortened(found.digest, 19)}"]
-    return _titled("CONTRACT", [*listed(items, ROOM), *not_judged(found.not_judged, ROOM)], style)
+    items += [f"one of {number(len(found.versions))} versions"] if len(found.versions) > 1 else []
+    more = [*not_judged(found.not_judged, ROOM), *unmatched(found.unmatched, ROOM)]
+    return _titled("CONTRACT", [*listed(items, ROOM), *more], style)
 
 
 def _coverage(report: Report, style: Style) -> list[str]:
@@ -69,7 +71,7 @@ def seal(report: Report, style: Style) -> list[str]:
     found = report.checkpoint
     if found is None:
         return ["not sealed: there is no checkpoint"]
-    text = f"sealed, {counted(found.size, 'leaf', 'leaves')}, root {shortened(found.root, 12)}; not anchored: {PROMISE}"
+    text = f"sealed, {counted(found.size, 'leaf', 'leaves')}, root {shortened(found.root, 12)}; {promise(found)}"
     lines = ended(wrapped(text, COLUMNS), "custody verify")
     return [line.replace("sealed", style.strong("sealed"), 1) if not at else line for at, line in enumerate(lines)]
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 import msgspec
 
+from custody.model.annex import Cover
 from custody.model.report import QuestionCounts, Ratio, Report
 from custody.model.verdicts import Finding
 from custody.reports.words import SEVERITIES, counted, number
@@ -49,16 +50,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     sources: int
 
 
-def summary(report: Report) -> Summary:
-    """Everything the first page says that is not a plain field of the report."""
+def summary(report: Report, cover: Cover | None = None) -> Summary:
+    """Everything the first page says that is not a plain field of the report; ``cover`` is that of a pack."""
     found = Counter(finding.severity.value for finding in report.findings)
     coverage = report.coverage
     return Summary(
         headline=_headline(report, found),
         severities=tuple((name, found[name]) for name in SEVERITIES if found[name]),
         cards=(
-            _card("Population", "runs with a chain, of the runs known", coverage.population),
-            _card("Complete chains", "machine credentials with every applicable question proved", coverage.chains),
+            _card("Population", "runs with a chain, of the runs known", coverage.population)
+            if cover is None
+            else _chosen(cover),
+            _card("Complete chains", _of_chains(coverage.exempt), coverage.chains),
             _card("Complete identities", "machine identities whose every chain is complete", coverage.identities),
         ),
         questions=tuple(_question(one, report) for one in coverage.questions),
@@ -76,6 +79,25 @@ def _headline(report: Report, found: Counter[str]) -> str:
         return f"{findings}; no machine credential was seen."
     whole = "unknown" if chains.count is None else number(chains.count)
     return f"{findings}; {whole} of {counted(chains.of, 'machine chain')} complete."
+
+
+def _chosen(cover: Cover) -> Card:
+    """Of how many credentials a pack is."""
+    whole = cover.sample is None
+    return Card(
+        title="In this pack",
+        population="credentials, all that fit" if whole else "credentials, drawn from all that fit",
+        count=number(cover.chosen),
+        of=number(cover.population),
+        share=cover.chosen / cover.population * 100 if cover.population else None,
+        why="" if whole else f"a sample, drawn by the seed {cover.seed}",
+    )
+
+
+def _of_chains(exempt: int) -> str:
+    """What complete chains are counted of; an exempt one is never complete."""
+    told = "machine credentials with every applicable question proved"
+    return f"{told}; {number(exempt)} exempt by an exception of their class" if exempt else told
 
 
 def _card(title: str, population: str, ratio: Ratio) -> Card:

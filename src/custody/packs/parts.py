@@ -1,0 +1,38 @@
+"""What stands in a pack: the one list that the writer fills and the verifier expects."""
+
+README = "README.txt"
+CHECKPOINT = "checkpoint"
+POLICY = "policy"
+DERIVED = "derived.json"
+CONTRACT = "contract.yaml"
+SCOPE = "scope.json"
+POPULATION = "population.json"
+VERDICTS = "verdicts.json"
+CHAINS = "chains.json"
+FINDINGS = "findings.json"
+REGISTER = "register.json"
+REPORT = "report.html"
+OSCAL = "oscal-assessment-results.json"
+EVENTS = "ocsf-events.ndjson"
+OCSF_FINDINGS = "ocsf-findings.ndjson"
+TABLES = ("csv/credentials.csv", "csv/findings.csv", "csv/identities.csv", "csv/population.csv")
+
+LISTS = (POPULATION, VERDICTS, CHAINS, FINDINGS, REGISTER)
+"""The list documents (see ``documents``) that are searched for leaves, beside SCOPE."""
+
+ALWAYS = (
+    README, CHECKPOINT, POLICY, "leaves.json", DERIVED, SCOPE, *LISTS, REPORT, OSCAL, EVENTS, OCSF_FINDINGS, *TABLES,
+)  # fmt: skip
+"""Files of every pack; CONTRACT is there where a contract is in force."""
+
+STAMPS = "anchors/"
+"""The folder of time stamps: ``<leaf>.checkpoint`` is what was stamped, ``<leaf>.tsr`` the answer (RFC 3161)."""
+
+KNOWN = frozenset((*ALWAYS, CONTRACT, "manifest.json"))
+"""Every file that may stand beside those of the leaves."""
+
+SEAL = ".tlog-proof"
+"""What the name of the seal beside a pack ends in, after the name of the pack."""
+
+STATEMENT = "pack"
+"""The kind of statement that seals a pack."""
