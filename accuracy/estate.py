@@ -50,6 +50,7 @@ def _settings(folder: Path, contract: Path) -> Settings:
     return Settings(
         store=folder / "store",
         keys=folder / "keys",
+        approval_keys=folder / "approval-keys",
         contract=contract,
         jobs=2,
         memory=700,
@@ -74,7 +75,7 @@ def _told(tables: Answers, report: Report) -> Told:
     keys = [str(key) for (key,) in engine.rows(MACHINES)]
     verdicts: dict[str, dict[str, str]] = {}
     for start in range(0, len(keys), 500):
-        found = judging.verdicts_of(engine, tables.rules, tables.contract, keys[start : start + 500])
+        found = judging.verdicts_of(engine, tables.rules, tables.versions, keys[start : start + 500])
         verdicts |= {key: {name: each.state.value for name, each in one.items()} for key, one in found.items()}
     aliases = {str(key): str(target) for key, target in engine.rows("SELECT key, target FROM aliases")}
     return Told(report=report, links=_links(tables), verdicts=verdicts, aliases=aliases)

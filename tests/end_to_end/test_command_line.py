@@ -113,8 +113,8 @@ def test_verify_names_the_log_the_key_and_what_is_exempt(sample: Sample, capsys:
     assert str(found["vkey"]).startswith(f"{found['origin']}+")
     exempt = found["exempt"]
     assert isinstance(exempt, list)
-    assert exempt[:2] == ["lock", "index/"]
-    assert all(name.startswith("index/") for name in exempt[2:])
+    assert exempt[:3] == ["lock", "logs/approvals.lock", "index/"]
+    assert all(name.startswith("index/") for name in exempt[3:])
 
 
 def test_show_gives_kept_salt_and_leaf(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,6 +221,51 @@ def test_an_unknown_rule_is_not_an_empty_list(sample: Sample, capsys: pytest.Cap
 
     assert (code, out) == (CODES["usage"], "")
     assert "used-by-holder" in err
+
+
+def listed(capsys: pytest.CaptureFixture[str], sample: Sample, *arguments: str) -> tuple[list[str], dict[str, object]]:
+    """The ids of findings, and the rest of the answer."""
+    found = object_of(capsys, *sample.reading("findings", *arguments))
+    findings = found.pop("findings")
+    assert isinstance(findings, list)
+    return [each["id"] for each in findings], found
+
+
+def test_findings_of_a_control_are_those_of_its_rules(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    every, _ = listed(capsys, sample)
+    some, answer = listed(capsys, sample, "--control", "pr.ac-1")
+    rules = object_of(capsys, "rules", "--control", "PR.AC-1")["rules"]
+    code, out, err = output(capsys, *sample.reading("findings", "--control", "PR.XX-9"))
+
+    assert answer["controls"] == ["PR.AA-01", "PR.AA-05"]
+    assert set(some) < set(every)
+    assert isinstance(rules, list)
+    assert all({"PR.AA-01", "PR.AA-05"} & set(each["controls"]) for each in rules)
+    assert (code, out) == (CODES["usage"], "")
+    assert "PR.AA-0" in err
+
+
+def test_a_sample_says_what_it_was_drawn_from(sample: Sample, capsys: pytest.CaptureFixture[str]) -> None:
+    every, _ = listed(capsys, sample)
+    drawn, answer = listed(capsys, sample, "--sample", "2", "--seed", "audit 2026")
+    _, text, _ = output(capsys, *sample.reading("findings", "--sample", "2", "--seed", "\x1b[31maudit"))
+    known = answer["sample"]
+
+    assert isinstance(known, dict)
+    assert (known["population"], known["size"], known["seed"]) == (len(every), 2, "audit 2026")
+    assert set(drawn) == set(known["chosen"]) <= set(every)
+    assert listed(capsys, sample, "--sample", "2", "--seed", "audit 2026")[0] == drawn
+    assert f"SAMPLE        2 of a population of {len(every)}" in text
+    assert known["digest"] in text.replace("\n", "").replace(" ", "")
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [("--sample", "2"), ("--seed", "x"), ("--sample", "0", "--seed", "x")])
+def test_a_sample_without_a_seed_is_nobodys(
+    sample: Sample, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert output(capsys, *sample.reading("findings", *arguments))[0] == CODES["usage"]
 
 
 def test_settings_are_written_as_flags_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,15 +16,25 @@ from custody.errors import CustodyError, UsageError
 COMMANDS: dict[str, str] = {
     "audit": "Read logs, seal them, join them into chains, judge every chain, and show it.",
     "trace": "Show the chain of one credential, or what matches a key, address, role, …",
+    "register": "Say who answers for each identity, why it exists, and who said so.",
+    "review": "Review access: open, decide and sign, carry out, close.",
+    "privileges": "Show what a principal may do as of any time, who gave it and who approved.",
     "contain": "Say what is alive of a credential and its descendants, and what would end each.",
     "findings": "List what asks for action.",
     "coverage": "Show every question and how many chains answer it.",
     "scope": "Show what was read and what was not.",
     "report": "Write the report as HTML or JSON.",
+    "export": "Write events, findings, assessment results or tables for other tools.",
     "show": "Show one event: its record, its leaf and what it means.",
     "locate": "Say for each record of a file at which leaf it is sealed.",
     "prove": "Write the C2SP proof that an event is in the log.",
-    "verify": "Check the whole store against its log, and the log against its key.",
+    "pack": "Write the evidence about some credentials into one file that anybody can check.",
+    "erase": "Erase the bytes of records for good; their entries and proofs stay.",
+    "hold": "Put a legal hold on records: nothing that it covers is erased.",
+    "anchor": "Have the checkpoint cosigned by witnesses and time-stamped, and seal the answers.",
+    "rotate-key": "Go on with a new signing key; the old one signs that this is so.",
+    "witness": "Be a witness: cosign checkpoints of other people's logs, never two that contradict.",
+    "verify": "Check the whole store against its log, and the log against its key; or a pack.",
     "rebuild": "Judge again, from the sealed records and the contract given now.",
     "joins": "List the joins: what each links, on which fields, how surely, and its pitfalls.",
     "rules": "List the rules: what each asks, why, and its controls.",
@@ -47,7 +57,7 @@ class Lazy(click.Group):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        found = importlib.import_module(f"custody.cli.commands.{cmd_name}").COMMAND
+        found = importlib.import_module(f"custody.cli.commands.{cmd_name.replace('-', '_')}").COMMAND
         assert isinstance(found, click.Command)
         return found
 

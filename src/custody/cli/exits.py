@@ -14,10 +14,10 @@ CODES: dict[str, int] = {
 MEANING: dict[str, str] = {
     "done": "everything was done; findings alone do not change it",
     "input": "done, but some files or records could not be read; stderr says which and where, the rest was",
-    "usage": "the command line, a setting or the contract is wrong (nothing was done), or output cannot be written",
+    "usage": "command line, setting, given file or signature is wrong (nothing was done), or output cannot be written",
     "not found": "what was asked for is not in the store",
     "store": "the store is damaged, locked, forked, or cannot be used",
-    "findings": "done, and there is a finding at or above --fail-on",
+    "findings": "done, and there is a finding at or above --fail-on, or what --strict asks for is not so",
     "unfinished": "verify found an unfinished commit and no damage; the next audit finishes or undoes it",
     "interrupted": "interrupted; what was sealed stays, run again to go on",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,20 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SHARED = ("store", "keys", "contract", "mapping", "jobs", "memory", "max_record", "max_ratio", "max_content", "color")
+SHARED = (
+    "store",
+    "keys",
+    "contract",
+    "mapping",
+    "jobs",
+    "memory",
+    "max_record",
+    "max_ratio",
+    "max_content",
+    "color",
+    "signers",
+    "approval_keys",
+)
 
 _OPTIONS = {
     "store": click.option("--store", metavar="DIR", help="The folder of the store.  [default: custody-store]"),
@@ -29,9 +43,17 @@ _OPTIONS = {
         help="The folder of the signing keys, never under the store.  [default: ~/.local/share/custody/keys]",
     ),
     "unused keys": click.option("--keys", metavar="DIR", hidden=True),
+    "approval_keys": click.option(
+        "--approval-keys",
+        metavar="DIR",
+        help="The folder of the key of the log of approvals.  [default: ~/.local/share/custody/approval-keys]",
+    ),
     "contract": click.option("--contract", metavar="FILE", help="The contract: what is asked of each class."),
     "mapping": click.option(
         "--mapping", metavar="FILE", multiple=True, help="How to read a log of your own; once for each log."
+    ),
+    "signers": click.option(
+        "--signers", metavar="FILE", help="The allowed-signers file: whose the keys are that sign the register."
     ),
     "jobs": click.option("--jobs", metavar="N", help="Worker processes.  [default: one a core]"),
     "memory": click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700MiB]"),
@@ -47,15 +69,25 @@ _OPTIONS = {
 }
 _ALWAYS = ("color", "config")
 _READING = ("store", "unused keys", "memory", *_ALWAYS)
-_VERIFYING = ("store", "keys", "jobs", *_ALWAYS)
+_VERIFYING = ("store", "keys", "approval_keys", "jobs", *_ALWAYS)
+_OPENING = ("store", "keys", "memory", *_ALWAYS)
+_APPROVING = ("store", "keys", "approval_keys", "signers", "memory", *_ALWAYS)
 _LOCATING = ("store", "unused keys", "mapping", "max_record", "max_ratio", "max_content", *_ALWAYS)
 _LISTING = ("store", "unused keys", "mapping", *_ALWAYS)
 _REBUILDING = ("store", "keys", "contract", "jobs", "memory", *_ALWAYS)
+_PACKING = ("store", "keys", "jobs", "memory", *_ALWAYS)
+_SIGNING = ("store", "keys", "signers", "contract", "jobs", "memory", *_ALWAYS)
+_CHECKING = ("store", "unused keys", "signers", "memory", *_ALWAYS)
+
+
+def every(function: Callable[P, R]) -> Callable[P, R]:
+    """Add every shared option; the command gets one ``settings``."""
+    return _add(function, (*SHARED, "config"))
 
 
 def settings(function: Callable[P, R]) -> Callable[P, R]:
-    """Add every shared option; the command gets one ``settings``."""
-    return _add(function, (*SHARED, "config"))
+    """Add the shared options that ``audit`` uses; the command gets one ``settings``."""
+    return _add(function, (*(name for name in SHARED if name not in ("signers", "approval_keys")), "config"))
 
 
 def reading(function: Callable[P, R]) -> Callable[P, R]:
@@ -87,9 +119,71 @@ def rebuilding(function: Callable[P, R]) -> Callable[P, R]:
     return _add(function, _REBUILDING)
 
 
+def signing(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options of a command that seals what somebody says, signed or not, and judges anew."""
+    return _add(function, _SIGNING)
+
+
+def checking(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options of a command that checks what somebody would say, and seals nothing."""
+    return _add(function, _CHECKING)
+
+
+def opening(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options of a command that seals something about what is derived, and judges nothing."""
+    return _add(function, _OPENING)
+
+
+def approving(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options of a command that writes the log of approvals."""
+    return _add(function, _APPROVING)
+
+
+def packing(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options that ``pack`` uses."""
+    return _add(function, _PACKING)
+
+
 def as_json(function: Callable[P, R]) -> Callable[P, R]:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout (docs/json.md).")(function)
+
+
+class _Leaves(click.ParamType[tuple[int, int]]):
+    """One leaf or several: ``1204``, ``operations:1204``, ``1204-1300``. The value is a range [first, end)."""
+
+    name = "leaves"
+
+    def convert(
+        self,
+        value: str | tuple[int, int],
+        param: click.Parameter | None,  # noqa: ARG002  # click's signature
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> tuple[int, int]:
+        """UsageError for another form."""
+        if isinstance(value, tuple):
+            return value
+        found = _LEAVES.fullmatch(value)
+        if found is None or int(found[2] or found[1]) < int(found[1]):
+            raise UsageError("not a leaf", where="--leaf", found=value[:80], expected="N, or FIRST-LAST")
+        return int(found[1]), int(found[2] or found[1]) + 1
+
+
+_LEAVES = re.compile(r"(?:operations:)?([0-9]{1,15})(?:-([0-9]{1,15}))?", re.ASCII)
+
+
+def leaves(function: Callable[P, R]) -> Callable[P, R]:
+    """Add ``--leaf``; the command gets ``leaves``, ranges [first, end)."""
+    told = "A record by its leaf, or several: FIRST-LAST."
+    return click.option("--leaf", "leaves", multiple=True, type=_Leaves(), metavar="N", help=told)(function)
+
+
+def period(text: str) -> tuple[str, str]:
+    """The two ends of FROM..TO; UsageError for another form."""
+    since, dots, until = text.partition("..")
+    if not dots or not since or not until:
+        raise UsageError("not a period", where="--period", found=text[:80], expected="FROM..TO")
+    return since, until
 
 
 def _add(function: Callable[P, R], which: tuple[str, ...]) -> Callable[P, R]:
@@ -118,7 +212,8 @@ def resolved(flags: dict[str, object]) -> Settings:
         cwd=Path.cwd(),
         cores=os.cpu_count() or 1,
     )
-    for name, path in (("store", found.store), ("keys", found.keys)):
+    named = (("store", found.store), ("keys", found.keys), ("approval keys", found.approval_keys))
+    for name, path in named:
         check_text(str(path), f"the folder of the {name}")
     return found
 

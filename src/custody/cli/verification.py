@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from custody.pipeline.verify import Verified
 from custody.reports.safe import plain
 from custody.store.layout import EXEMPT
 
+WIDTH, LABEL = 80, 12
 MOST = 50
 OWN_WORD = "the store's own word"
 
@@ -30,13 +33,37 @@ def described(found: Verified) -> str:
         else f"records     {found.records:,} payloads compared",
         f"key         {plain(found.vkey)}",
         f"            trusted: {found.trusted}{_why_little(found.trusted)}",
+        *_approvals(found),
         f"not covered {', '.join(EXEMPT)}",
     ]
     if found.against is not None and found.status == "ok":
         lines.append(f"against     {plain(found.against)}: the log continues it")
-    lines.append(f"anchored    no: {found.claim}")
+    claim = f"{'yes' if found.anchored else 'no'}: {plain(found.claim)}"
+    lines.append(_row("anchored", claim))
     return "\n".join(lines)
+
+
+def _approvals(found: Verified) -> list[str]:
+    """The log of approvals: its size, its key and whose word that is, and whether the two are kept apart."""
+    beside = found.approvals
+    if beside is None:
+        return []
+    size = "no checkpoint that holds" if beside.size is None else f"{beside.size} leaves"
+    return [
+        f"approvals   {plain(beside.origin)}, {size}",
+        f"            {plain(beside.vkey)}",
+        f"            trusted: {beside.trusted}",
+        f"            {beside.why}",
+    ]
 
 
 def _why_little(trusted: str) -> str:
     return "; give --vkey to find out whether the whole store was replaced" if trusted == OWN_WORD else ""
+
+
+def _row(label: str, text: str) -> str:
+    """A row of at most 80 columns where its words allow it: a key is never broken or shortened."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"{label:<{LABEL}}", subsequent_indent=" " * LABEL,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

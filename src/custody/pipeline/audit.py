@@ -102,7 +102,7 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer, written
     pool: Workers = Pool(work, settings.jobs)
     try:
         with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
-            contract, notes = contracts.in_force(writer, settings, now())
+            versions, notes = contracts.in_force(writer, settings, now())
             mapped, more = mappings.in_force(writer, settings, now())
             counts.notes += (*notes, *more)
             tasks = acquire(writer, pool, files, limits_of(settings), counts, progress, observer)
@@ -110,7 +110,7 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer, written
             pool.close()  # the chains need the memory that the workers hold
             progress.stage = "joining"
             observer(progress)
-            report, derived = refresh.refresh(writer, settings, contract)
+            report, derived = refresh.refresh(writer, settings, versions)
             recovered = writer.recovered
             counts.notes += inputs.stopped(settings, counts.finished, limits_of(settings))
             counts.notes += inputs.passed_by(settings, counts.finished, mappings.newest(mapped))

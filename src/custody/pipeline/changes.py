@@ -83,7 +83,7 @@ class Judgement:
                 for rule in tables.rules:
                     if rule.question is None or rule.question.value not in asked:
                         continue
-                    for key, state in machine_states(tables.engine, rule, tables.contract):
+                    for key, state in machine_states(tables.engine, rule, tables.versions):
                         mark = _mark(rule.id, key)
                         if state is State.OPEN:
                             still.add(mark)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from custody import __version__
-from custody.chains import build, completeness, holes, stored, summary
+from custody.chains import agreed, build, completeness, holes, stored, summary
 from custody.chains.parts import Repeated
 from custody.chains.source_facts import SourceFact
 from custody.engine.duck import Engine
-from custody.model.contracts import Contract
+from custody.model.contracts import Contract, Versions
+from custody.model.privileges import Texts, no_texts
 from custody.model.register import SealedDocument
-from custody.model.report import ContractRef, Report
+from custody.model.report import ContractRef, LeafRef, Report, VersionRef
+from custody.model.reviews import Review
 from custody.model.times import text
 from custody.pipeline.fixes import enabled
 from custody.register import build as register
-from custody.rules import coverage, judging
+from custody.rules import asked, borne, coverage, judging
 from custody.rules.registry import load
 from custody.rules.rule import Rule
+from custody.settings.contract_hours import zone_digest
+from custody.sources import policy_texts
 from custody.sources.mapped import source_of
 from custody.sources.mapped.mapping import Mapping as Mapped
 from custody.sources.registry import sources
@@ -31,7 +35,9 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 
     ``received`` maps each event file to the time of acquisition of its records (µs); ``damaged`` lists files that
     were not whole: leaf, name, content hash, problem. ``names`` are the names of all files, each with its content hash.
-    ``mapped`` are the mappings by which records were ever read, ``documents`` those of the register, as sealed.
+    ``mapped`` are the mappings by which records were ever read, ``documents`` those of the register, as sealed,
+    ``reviews`` the reviews of access, from both logs.
+    ``kept`` gives the kept bytes of a record by its leaf, None where they are withheld; without it no text is at hand.
     """
 
     files: tuple[Path, ...]
@@ -46,22 +52,43 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     acquisitions: int
     mapped: tuple[Mapped, ...] = ()
     documents: tuple[SealedDocument, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    kept: Callable[[int], bytes | None] | None = None
 
 
-def derive(engine: Engine, committed: Committed, contract: Contract) -> Report:
-    """Build the chains and judge them. A function of what is committed, the contract and this version."""
+def derive(engine: Engine, committed: Committed, versions: Versions) -> Report:
+    """Build the chains and judge them. A function of what is committed, the contract's versions and this version."""
     rules = load()
-    build.build(engine, committed.files, committed.repeated, contract, facts_of_sources(committed.mapped))
+    as_of, certificates = tables(engine, committed, versions)
+    contract = versions.at(as_of)
+    asked.build(engine, versions)
+    judging.prepare(engine, rules, as_of or 0)
+    judged = judging.judge_all(engine, rules, versions, as_of)
+    found = _report(engine, committed, contract, judged, as_of, rules)
+    found = _with_contract(found, judged, versions, as_of)
+    shown = tuple(each.shown for each in certificates)
+    return msgspec.structs.replace(found, certificates=shown, clocks=summary.clocks(engine))
+
+
+def tables(
+    engine: Engine, committed: Committed, versions: Versions
+) -> tuple[int | None, tuple[completeness.Found, ...]]:
+    """Make every table of chains and register, judging nothing; gives the time of judgement (µs) and certificates."""
+    build.build(engine, committed.files, committed.repeated, versions, facts_of_sources(committed.mapped))
     as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
+    contract = versions.at(as_of)
+    agreed.build(engine, versions, as_of)
     certificates = completeness.build(engine, committed.names, as_of)
     holes.build(engine, committed.skips, committed.damaged, contract, as_of)
     completeness.add_holes(engine, certificates)
-    register.build(engine, committed.documents, contract, as_of)
-    judging.prepare(engine, rules, as_of or 0)
-    judged = judging.judge_all(engine, rules, contract)
-    found = _report(engine, committed, contract, judged, as_of, rules)
-    shown = tuple(each.shown for each in certificates)
-    return msgspec.structs.replace(found, certificates=shown, clocks=summary.clocks(engine))
+    register.build(engine, committed.documents, contract, as_of, _texts(committed), committed.reviews)
+    return as_of, certificates
+
+
+def _texts(committed: Committed) -> Texts:
+    """The policies in the records: what is kept, read by what knows each kind of log."""
+    kept = committed.kept
+    return no_texts if kept is None else lambda source, leaf: policy_texts.texts(source, kept(leaf))
 
 
 def facts_of_sources(mapped: Sequence[Mapped] = ()) -> tuple[SourceFact, ...]:
@@ -129,3 +156,35 @@ def contract_ref(contract: Contract) -> ContractRef:
     """The contract in force, as reports cite it."""
     waiting = tuple(field if name is None else f"{name}: {field}" for name, field in contract.not_judged)
     return ContractRef(digest=contract.digest, classes=len(contract.classes), not_judged=waiting)
+
+
+def zones(*contracts: Contract) -> dict[str, str]:
+    """The time zones that the hours of ``contracts`` name, each with a digest of its rules on this machine."""
+    names = {each.hours.zone for contract in contracts for each in contract.classes if each.hours is not None}
+    return {name: zone_digest(name) for name in sorted(names)}
+
+
+def _with_contract(report: Report, judged: judging.Judged, versions: Versions, as_of: int | None) -> Report:
+    """The report with the versions of the contract, and its findings divided by the suppressions."""
+    divided = borne.suppress(judged.findings, versions, as_of)
+    held = {index for _, index in versions.periods}
+    listed = tuple(
+        VersionRef(
+            digest=each.contract.digest,
+            since=text(each.contract.since),
+            sealed=text(each.at) if each.at else None,
+            leaf=LeafRef("operations", each.leaf),
+            holds=index in held,
+        )
+        for index, each in enumerate(versions.sealed)
+        if each.contract.digest is not None
+    )
+    contract = msgspec.structs.replace(
+        report.contract,
+        versions=listed,
+        unmatched=divided.unmatched,
+        zones=zones(*map(versions.contract, sorted(held))),
+    )
+    return msgspec.structs.replace(
+        report, findings=tuple(divided.findings), suppressed=tuple(divided.suppressed), contract=contract
+    )

@@ -18,7 +18,7 @@ import msgspec
 from custody import __version__
 from custody.errors import CustodyError, StoreError, StoreLocked, UsageError
 from custody.ledger.entry import AcquisitionEntry
-from custody.model.contracts import Contract
+from custody.model.contracts import Versions
 from custody.model.records import TextFraming
 from custody.model.report import Report, Run
 from custody.pipeline import contracts, inputs, mappings, refresh
@@ -169,7 +169,7 @@ class _Follow:
         pool: Workers = Pool(work, self._settings.jobs if _size(taken) >= MANY else 1)
         try:
             with Writer.open(self._settings.store, self._settings.keys, now=now(), version=__version__) as writer:
-                contract, notes = contracts.in_force(writer, self._settings, now())
+                versions, notes = contracts.in_force(writer, self._settings, now())
                 self._mapped, more = mappings.in_force(writer, self._settings, now())
                 counts.notes += (*notes, *more)
                 self._take(writer, pool, taken, counts)
@@ -178,7 +178,7 @@ class _Follow:
                 read_in, changes = time.monotonic() - started, None
                 self._totals.add(counts, writer.recovered)
                 if judge and self._unjudged:
-                    changes = self._judge(writer, contract)
+                    changes = self._judge(writer, versions)
         finally:
             pool.close()
         self._steps += 1
@@ -210,11 +210,11 @@ class _Follow:
                 tasks += seal(writer, [Surveyed(each.file.path, fresh, ())], self._limits)
         return tasks
 
-    def _judge(self, writer: Writer, contract: Contract) -> tuple[FindingChanges, AnswerChanges]:
+    def _judge(self, writer: Writer, versions: Versions) -> tuple[FindingChanges, AnswerChanges]:
         started = time.monotonic()
         self._progress.stage = "joining"
         self._observer(self._progress)
-        report, self._totals.derived = refresh.refresh(writer, self._settings, contract)
+        report, self._totals.derived = refresh.refresh(writer, self._settings, versions)
         changes = self._judgement.renew(self._settings, report)
         self._unjudged = False
         ended = time.monotonic()

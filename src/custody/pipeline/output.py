@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from custody.errors import UsageError
@@ -32,6 +33,29 @@ def write(path: Path, data: bytes) -> None:
             _replace(path.resolve(), data)
     except OSError as error:
         raise UsageError("cannot be written", where=str(path), found=error.strerror or str(error)) from None
+
+
+def write_stream(path: Path, chunks: Iterable[bytes]) -> None:
+    """The same of what comes in pieces, with memory for one of them. What ends the pieces early leaves no file."""
+    check(path)
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                file.writelines(chunks)
+        else:
+            _replace_by(path.resolve(), chunks)
+    except OSError as error:
+        raise UsageError("cannot be written", where=str(path), found=error.strerror or str(error)) from None
+
+
+def _replace_by(path: Path, chunks: Iterable[bytes]) -> None:
+    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.writelines(chunks)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _replace(path: Path, data: bytes) -> None:

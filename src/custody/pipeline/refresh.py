@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,14 +13,12 @@ from custody import __version__
 from custody.chains.parts import Repeated, Value, settle
 from custody.engine.duck import Engine
 from custody.errors import NotFound
-from custody.model.contracts import Contract
+from custody.model.contracts import Versions
 from custody.model.report import CheckpointRef, Report
 from custody.model.times import microseconds
-from custody.pipeline import derive, mappings
+from custody.pipeline import approvals, derive, mappings, register_documents, reviews
 from custody.pipeline.reread import reread
-from custody.pipeline.tables import CONTRACT, checkpoint, current_report
-from custody.rules.registry import load
-from custody.rules.shape import shape
+from custody.pipeline.tables import CONTRACT, checkpoint, current_report, shape
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
 from custody.store.writer import Writer
@@ -29,34 +27,36 @@ CERTIFIED = 200
 """Rows of a certificate that its statement names in full; its hash covers all of them."""
 
 
-def refresh(writer: Writer, settings: Settings, contract: Contract) -> tuple[Report, str]:
+def refresh(writer: Writer, settings: Settings, versions: Versions) -> tuple[Report, str]:
     """Bring the derived tables up to date; gives the report object and what was done (``unchanged``, ``built``)."""
+    approvals.cross(writer, settings.store)
     with Reader.open(settings.store) as reader:
         current = _current(reader, settings.store)
-        if current is not None and _meta(reader) == _wanted(reader, contract):
+        if current is not None and _meta(reader) == _wanted(reader, versions):
             return current, "unchanged"
         folder = writer.fresh_derived()
         try:
             files = reader.events_files(), reader.skips_files()
         except NotFound:
             names = reread(reader, folder, lambda closed: None)  # noqa: ARG005  # nobody watches here
-            return publish(writer, settings, contract, folder, names), "rebuilt"
-    return _build(writer, settings, contract, folder, files, None), "built"
+            return publish(writer, settings, versions, folder, names), "rebuilt"
+    return _build(writer, settings, versions, folder, files, None), "built"
 
 
-def publish(writer: Writer, settings: Settings, contract: Contract, folder: Path, parts: Sequence[str]) -> Report:
+def publish(writer: Writer, settings: Settings, versions: Versions, folder: Path, parts: Sequence[str]) -> Report:
     """Derive from the parts files named in ``folder``, which take the place of those in force."""
+    approvals.cross(writer, settings.store)
     files = tuple(
         sorted((folder / name for name in parts if name.startswith(kind)), key=lambda path: path.name)
         for kind in ("events/", "skips/")
     )
-    return _build(writer, settings, contract, folder, (files[0], files[1]), parts)
+    return _build(writer, settings, versions, folder, (files[0], files[1]), parts)
 
 
 def _build(
     writer: Writer,
     settings: Settings,
-    contract: Contract,
+    versions: Versions,
     folder: Path,
     files: tuple[Sequence[Path], Sequence[Path]],
     parts: Sequence[str] | None,
@@ -66,11 +66,11 @@ def _build(
         Engine(memory_mib=settings.memory, threads=settings.jobs, spill=folder / "spill") as engine,
     ):
         committed = committed_of(reader, *files)
-        report = derive.derive(engine, committed, contract)
+        report = derive.derive(engine, committed, versions)
         names = derive.write(engine, folder, committed.files, report)
-        wanted = _wanted(reader, contract)
+        wanted = _wanted(reader, versions)
     _certify(writer, report)
-    (folder / CONTRACT).write_bytes(msgspec.json.encode(contract))
+    (folder / CONTRACT).write_bytes(msgspec.json.encode(versions))
     remove_spill(folder)
     writer.publish_derived(folder.name, [*names, CONTRACT], wanted, parts=parts)
     return report
@@ -110,7 +110,7 @@ def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -
         files=tuple(files),
         skips=tuple(skips),
         received=received_times(reader, files),
-        repeated=tuple(_repeated(reader)),
+        repeated=tuple(repeated(reader)),
         damaged=tuple(
             (each.leaf, Path(each.path).name + (f": {each.member}" if each.member else ""), each.content, each.problem)
             for each in acquired
@@ -122,6 +122,9 @@ def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -
         duplicates=counts.duplicates,
         acquisitions=len(acquired),
         mapped=mappings.every(mappings.sealed(reader)),
+        documents=register_documents.sealed(reader),
+        reviews=reviews.sealed(reader, approvals.covered(reader)),
+        kept=lambda leaf: reader.kept(leaf).kept,
     )
 
 
@@ -132,8 +135,12 @@ def received_times(reader: Reader, files: Sequence[Path]) -> dict[Path, int]:
     return {path: min((times[leaf] for leaf in by_first[int(path.name[:12])]), default=0) for path in files}
 
 
-def _repeated(reader: Reader) -> Iterator[Repeated]:
-    for source, identity, leaves in reader.repeated():
+def repeated(reader: Reader, known: Callable[[int], bool] = lambda _: True) -> Iterator[Repeated]:
+    """The identities sealed with several values, among the leaves that are ``known``."""
+    for source, identity, every in reader.repeated():
+        leaves = [leaf for leaf in every if known(leaf)]
+        if len(leaves) < 2:
+            continue
         kept = (reader.kept(leaf) for leaf in leaves)
         yield settle(source, identity, [Value(each.leaf, each.form, each.kept) for each in kept])
 
@@ -143,13 +150,30 @@ def _through(reader: Reader) -> int:
     return segments[-1].end if segments else 0
 
 
-def _wanted(reader: Reader, contract: Contract) -> dict[str, str | int | bool | None]:
-    """What the tables are a function of. Mappings are named where there are any: facts of their sources are theirs."""
-    wanted: dict[str, str | int | bool | None] = {"through": _through(reader), "contract": contract.digest}
+def _wanted(reader: Reader, versions: Versions) -> dict[str, str | int | bool | None]:
+    """What the tables are a function of; mappings, register documents and reviews are named where there are any."""
+    wanted: dict[str, str | int | bool | None] = {"through": _through(reader), "contract": _contract(versions)}
+    zones = derive.zones(*(versions.contract(index) for _, index in versions.periods))
+    if zones:
+        wanted["zones"] = sha256(str(sorted(zones.items())).encode()).hexdigest()
     mapped = mappings.every(mappings.sealed(reader))
     if mapped:
         wanted["mappings"] = sha256(" ".join(sorted(one.digest for one in mapped)).encode()).hexdigest()
-    return {**wanted, "version": __version__, "shape": shape(load())}
+    documents = reader.statements(register_documents.REGISTER)
+    if documents:
+        wanted["register"] = documents[-1].leaf
+    reviewed = reviews.last_leaves(reader, approvals.covered(reader))
+    if reviewed is not None:
+        wanted["reviews"] = reviewed
+    return {**wanted, "version": __version__, "shape": shape()}
+
+
+def _contract(versions: Versions) -> str | None:
+    """What names all versions: the digest of the only one, else a digest over each with its leaf."""
+    digests = [(each.contract.digest or "", each.leaf) for each in versions.sealed]
+    if len(digests) < 2:
+        return digests[0][0] if digests else None
+    return sha256(str(digests).encode()).hexdigest()
 
 
 def _meta(reader: Reader) -> dict[str, str | int | bool | None]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from custody.model.report import Chain, Report
 from custody.pipeline import output
+from custody.pipeline.annex import annex
+from custody.pipeline.export import controls
 from custody.pipeline.tables import Answers, answers, current_report
 from custody.pipeline.trace import chains_of
 from custody.reports.registry import named
@@ -27,7 +29,7 @@ def render(settings: Settings, form: str) -> bytes:
     """The report in the format ``form``."""
     chosen = named(form)
     with answers(settings) as tables:
-        return chosen.render(tables.report, weightiest(tables))
+        return chosen.render(tables.report, weightiest(tables), annex(tables, controls(tables)))
 
 
 def write(settings: Settings, form: str, path: Path) -> None:

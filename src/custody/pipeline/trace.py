@@ -115,7 +115,7 @@ def resolve(tables: Answers, query: str) -> search.Searched:
 
 def _subject(tables: Answers, finding: str) -> str:
     """What a finding is about; NotFound where the report has no such finding."""
-    for each in tables.report.findings:
+    for each in (*tables.report.findings, *tables.report.suppressed):
         if each.id == finding:
             return each.subject
     raise NotFound("no finding has this id", where=finding, advice="custody findings lists them")
@@ -135,7 +135,7 @@ def chains_of(tables: Answers, keys: Sequence[str]) -> list[Chain]:
     engine = tables.engine
     tables.parts_of(keys, enough=SHOWN if len(keys) == 1 else None)
     stored.focus(engine, keys, judging.fact_tables(tables.rules), SHOWN)
-    verdicts = judging.verdicts_of(engine, tables.rules, tables.contract, keys)
+    verdicts = judging.verdicts_of(engine, tables.rules, tables.versions, keys)
     found = [trace.credential(engine, key) for key in keys]
     kept = retention.provable(engine, keys)
     return [_chain(tables, each, verdicts[each.key], kept.get(each.key)) for each in found if each is not None]

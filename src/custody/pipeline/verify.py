@@ -1,4 +1,4 @@
-"""Check a store against its log, and the log against a key."""
+"""Check a store against its log, and the log against a key; or a pack, which needs neither store nor keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from custody.errors import StoreError, StoreNewer, UsageError
+from custody.errors import LogError, StoreError, StoreNewer, UsageError
+from custody.ledger.policy import Policy, parse_policy
+from custody.packs import parts
+from custody.packs import verification as packs
+from custody.pipeline import approvals
+from custody.pipeline.anchor import Anchor, held, policy_of
+from custody.pipeline.approvals import Beside
 from custody.settings.catalog import Settings
 from custody.store import layout
 from custody.store.keyring import read_last_signed, stored_vkey
@@ -20,7 +26,10 @@ ANCHOR = "tamper-evident to holders of an earlier checkpoint"
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found. ``status`` is ok, unfinished or damaged; ``trusted`` says whose word the key is."""
+    """What was found. ``status`` is ok, unfinished or damaged; ``trusted`` says whose word the key is.
+
+    ``anchored`` is whether an anchor holds that is trusted from outside, ``anchors`` are all that are sealed.
+    """
 
     status: str
     log: str
@@ -34,14 +43,28 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     damage: tuple[tuple[str, str], ...]
     unfinished: tuple[tuple[str, str], ...]
     against: str | None
+    anchors: tuple[Anchor, ...] = ()
     anchored: bool = False
     claim: str = ANCHOR
+    approvals: Beside | None = None
 
 
 def verify(
-    settings: Settings, vkey: str | None, against: Path | None, progress: Callable[[int, int], None] | None
+    settings: Settings,
+    vkey: str | None,
+    against: Path | None,
+    progress: Callable[[int, int], None] | None,
+    policy: Path | None = None,
+    roots: Path | None = None,
+    approvals_vkey: str | None = None,
 ) -> Verified:
-    """Verify the whole store; ``vkey`` is a key or a file that holds one."""
+    """Verify the whole store; ``vkey`` is a key or a file that holds one, ``approvals_vkey`` that of the second log.
+
+    ``policy`` (C2SP tlog-policy) names the witnesses that are trusted, ``roots`` (PEM) those of time-stamping
+    authorities: without them the log's anchors rest on its own word.
+    """
+    if policy is not None:
+        policy_of(policy)  # what is wrong with it is said before an hour of reading
     try:
         store = read_store_file(settings.store)
     except StoreNewer:
@@ -51,15 +74,83 @@ def verify(
     held = None if against is None else _of_this_log(against, store.origin)
     own = stored_vkey(settings.keys, store.store)
     key, trusted = _key(vkey, own)
+    given, _ = _key(approvals_vkey, None, "--approvals-vkey")
     found = check(
         settings.store,
         vkey=key,
         last_signed=read_last_signed(settings.keys / store.store),
         against=held,
+        approvals_vkey=given or approvals.own_vkey(settings),
         progress=progress,
         processes=settings.jobs,
     )
-    return _verified(settings.store, found, trusted, against)
+    checked = _with_approvals(_verified(settings.store, found, trusted, against), settings, given)
+    return checked if found.damage or found.size is None else _anchored(checked, settings, policy, roots)
+
+
+def _with_approvals(found: Verified, settings: Settings, given: str | None) -> Verified:
+    """What there is to say of the log of approvals, and how it stands to the note beside its key."""
+    if found.size is None:
+        return found
+    damage, unfinished = (tuple(filter(None, (each,))) for each in approvals.behind(settings))
+    status = "damaged" if damage else "unfinished" if unfinished and found.status == "ok" else found.status
+    return msgspec.structs.replace(
+        found,
+        status=status,
+        damage=(*found.damage, *damage),
+        unfinished=(*found.unfinished, *unfinished),
+        approvals=approvals.beside(settings, given),
+    )
+
+
+def _anchored(found: Verified, settings: Settings, policy: Path | None, roots: Path | None) -> Verified:
+    """What the sealed anchors add; one that contradicts the log is damage."""
+    anchors = held(settings, policy, roots)
+    wrong = tuple((layout.LOG, f"leaf {each.leaf}: the anchor does not hold: {each.problem}") for each in anchors)
+    wrong = tuple(said for said, each in zip(wrong, anchors, strict=True) if each.problem)
+    trusted = [each for each in anchors if each.holds and each.trusted]
+    claim = found.claim
+    if trusted:
+        last = max(trusted, key=lambda each: each.size)
+        claim = f"up to size {last.size:,}, at {last.time} by {last.by}; above it {ANCHOR}"
+    elif anchors:
+        claim = (
+            f"{len(anchors)} sealed, by the log's own word; --policy or --tsa-roots checks them. Until then {ANCHOR}"
+        )
+    return msgspec.structs.replace(
+        found,
+        status="damaged" if wrong else found.status,
+        damage=(*found.damage, *wrong),
+        anchors=anchors,
+        anchored=bool(trusted),
+        claim=claim,
+    )
+
+
+def verify_pack(
+    path: Path, vkey: str | None, policy: Path | None, progress: Callable[[int, int], None] | None
+) -> packs.Checked:
+    """Verify an evidence pack with the seal that may stand beside it; ``policy`` is a file, ``vkey`` as in ``verify``.
+
+    UsageError where the key or policy is not one, or there is no such file.
+    """
+    if vkey is not None and policy is not None:
+        raise UsageError("a key and a policy were given", where="--vkey", expected="--vkey or --policy")
+    if not path.is_file():
+        raise UsageError("no such pack", where=str(path), expected="a file")
+    beside = path.with_name(path.name + parts.SEAL)
+    seal = beside.read_bytes() if beside.is_file() else None
+    return packs.verify(path, _policy(vkey, policy), seal, progress)
+
+
+def _policy(vkey: str | None, policy: Path | None) -> Policy | None:
+    try:
+        if policy is not None:
+            return parse_policy(policy.read_bytes())
+        key, _ = _key(vkey, None)
+        return None if key is None else parse_policy(f"log {key}\nquorum none\n".encode())
+    except LogError as error:
+        raise UsageError(f"not to be trusted: {error}", where="--vkey" if policy is None else str(policy)) from None
 
 
 def _of_this_log(path: Path, origin: str) -> bytes:
@@ -95,11 +186,11 @@ def _without_store_file(root: Path, error: StoreError) -> Verified:
     )
 
 
-def _key(given: str | None, own: str | None) -> tuple[str | None, str]:
+def _key(given: str | None, own: str | None, where: str = "--vkey") -> tuple[str | None, str]:
     if given is not None:
         text = Path(given).read_text(encoding="utf-8").strip() if _is_file(given) else given.strip()
         if "+" not in text:
-            raise UsageError("not a verifier key", where="--vkey", found=repr(text[:60]), expected="name+hash+key")
+            raise UsageError("not a verifier key", where=where, found=repr(text[:60]), expected="name+hash+key")
         return text, "the key that was given"
     if own is not None:
         return own, "the key folder"

@@ -14,8 +14,7 @@ from custody.settings.catalog import Settings
 def COMMAND(settings: Settings, as_json: bool) -> None:  # noqa: N802
     """Make every derived table anew from the sealed records, and judge by the contract that is given now.
 
-    The same version and contract give the same report. Without a contract, chains are judged without one, whatever
-    an earlier audit was given.
+    The same version and contract give the same report. Without a contract, the versions of it that were sealed judge.
     """
     from custody.cli.output import emit, style
     from custody.cli.progress import watching

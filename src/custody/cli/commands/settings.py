@@ -16,7 +16,7 @@ UNITS = ("", "KiB", "MiB", "GiB", "TiB")
 
 
 @click.command("settings")
-@options.settings
+@options.every
 @options.as_json
 def COMMAND(settings: Settings, as_json: bool) -> None:  # noqa: N802
     """Show every setting and where its value came from: flag, environment, file or default."""

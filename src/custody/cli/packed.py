@@ -1,0 +1,87 @@
+"""What ``pack`` made and what ``verify`` found of a pack, as text."""
+
+from __future__ import annotations
+
+import textwrap
+
+from custody.packs.verification import Checked
+from custody.pipeline.pack import Packed
+from custody.reports.safe import plain
+
+MOST = 50
+LABEL = 12
+WIDTH = 80
+
+
+def described(made: Packed) -> str:
+    """The file, what it rests on, and how to check it."""
+    counts = made.counts
+    of = f" of {made.population:,}" if made.population != counts["credentials"] else ""
+    lines = [
+        _row("pack", f"{plain(made.file)}, {made.bytes:,} bytes"),
+        _row("sha256", made.sha256),
+        _row(
+            "about", f"{_counted(counts['credentials'], 'credential')}{of}, {_counted(counts['findings'], 'finding')}"
+        ),
+        _row("evidence", f"{_counted(counts['leaves'], 'leaf', 'leaves')} at size {made.checkpoint.size:,}"),
+        _row("sealed", f"leaf {made.leaf}; {plain(made.seal)}"),
+        _row("check", f"custody verify {plain(made.file)}"),
+    ]
+    return "\n".join(lines)
+
+
+def checked(found: Checked) -> str:
+    """Every problem with its file, whose word the rest is, what holds and what does not follow."""
+    count = len(found.problems)
+    word = "everything agrees" if found.status == "ok" else f"{_counted(count, 'file')} not as they should be"
+    lines = [f"{found.status.upper() if count else found.status:<{LABEL}}{word}"]
+    lines += [_row("problem", f"{plain(path)}: {plain(text)}") for path, text in found.problems[:MOST]]
+    if count > MOST:
+        lines.append(_row("problem", f"and {count - MOST} more; --json lists all"))
+    lines += [
+        _row("pack", f"{plain(found.pack)}, {_counted(found.files, 'file')}"),
+        _row("sha256", found.sha256),
+        _row("log", f"{plain(found.origin or 'unknown')}, size {'unknown' if found.size is None else found.size}"),
+        _row("leaves", f"{found.leaves:,} proved, {found.cited:,} of them cited; {_counted(found.records, 'record')} "
+             f"to the byte, {found.withheld:,} withheld"),
+        *(_row("key", plain(vkey)) for vkey in found.vkeys[:MOST]),
+        _row("", f"trusted: {found.trusted}{_why_little(found)}"),
+        _row("anchored", _anchored(found)),
+        _row("sealed", _sealed(found)),
+    ]  # fmt: skip
+    if not count:
+        lines += [_row("shows", text) for text in found.proves]
+        lines += [_row("shows not", text) for text in found.not_proved]
+    return "\n".join(lines)
+
+
+def _anchored(found: Checked) -> str:
+    said = [f"cosigned by {', '.join(found.cosigned)} of the policy"] if found.cosigned else []
+    if found.time_stamps:
+        said.append(f"{_counted(found.time_stamps, 'time stamp')}, to be checked with openssl ts (README.txt)")
+    return plain("; ".join(said) or "no: evident to holders of an earlier checkpoint")
+
+
+def _sealed(found: Checked) -> str:
+    seal = found.sealed
+    if seal is None:
+        return "no seal beside it: verdicts and reports in it rest on whoever gave it to you"
+    whom = f" for {seal.made_for}" if seal.made_for else ""
+    return plain(f"leaf {seal.leaf}: made by {seal.by}{whom} at {seal.at}")
+
+
+def _why_little(found: Checked) -> str:
+    return "; give --vkey or --policy to find out whose it is" if found.trusted.startswith("the pack") else ""
+
+
+def _counted(count: int, what: str, many: str | None = None) -> str:
+    return f"{count:,} {what if count == 1 else many or what + 's'}"
+
+
+def _row(label: str, text: str) -> str:
+    """A row of at most 80 columns where its words allow it; files and keys are never broken."""
+    indent = " " * LABEL
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"{label:<{LABEL}}", subsequent_indent=indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The subcommands of ``custody register``: each is one file, loaded when asked for."""

@@ -1,0 +1,44 @@
+"""``custody register show``: one identity."""
+
+from __future__ import annotations
+
+import click
+
+from custody.cli import options
+from custody.cli.register.asking import asking, register
+from custody.errors import NotFound
+from custody.settings.catalog import Settings
+
+
+@click.command("show")
+@click.argument("name")
+@asking
+@options.reading
+@options.as_json
+def COMMAND(  # noqa: N802
+    name: str, as_of: str | None, known_at: str | None, settings: Settings, as_json: bool
+) -> None:
+    """Show the identity NAME (its id, a key, an ARN or a short name): every claim, who made it, its credentials.
+
+    --as-of gives what held at a time, --known-at what was known then: both take a date or an RFC 3339 time.
+    """
+    from custody.cli.output import emit, style
+    from custody.cli.register.entry_page import entry_page
+    from custody.model.times import text
+    from custody.pipeline.register_objects import plain
+    from custody.register.entries import entry
+
+    with register(settings, as_of, known_at) as found:
+        one = entry(found.engine, name, found.when)
+        if one is None:
+            raise NotFound(
+                "no identity goes by this name, or did not yet",
+                where=f"register of {settings.store}",
+                found=name,
+                expected="an id, key, ARN or short name, exactly",
+                advice="`custody register list` shows every one.",
+            )
+        if as_json:
+            emit({"as_of": text(found.moment), "identity": plain(one)})
+        else:
+            click.echo(entry_page(one, found.moment, style(settings)), nl=False)
