@@ -12,7 +12,7 @@ import pytest
 from custody.pipeline.rebuild import rebuild
 from custody.pipeline.verify import Verified, verify
 from custody.settings.catalog import Settings
-from tests.end_to_end.conftest import every_file, run, settings_for
+from tests.end_to_end.conftest import delivered, every_file, run, settings_for
 
 MOST = 14
 """Files tried for each way to tamper; which ones is drawn, every kind of file is among them."""
@@ -149,4 +149,14 @@ def test_without_the_derived_folder_the_evidence_still_verifies(copy: Path) -> N
 
     assert found.damage == ()
     rebuild(settings_for(copy), lambda progress: None)
+    assert checked(copy).status == "ok"
+
+
+def test_new_records_after_a_rebuild_leave_nothing_behind(real_records: list[bytes], copy: Path) -> None:
+    """A rebuild puts the parts into its own generation, which stays in use when the next tables are made."""
+    settings: Settings = settings_for(copy)
+    rebuild(settings, lambda progress: None)
+    more = delivered(copy / "more.json.gz", real_records[:20])
+    run(copy, [more])
+
     assert checked(copy).status == "ok"

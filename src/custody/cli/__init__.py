@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import click
 
 from custody import __version__
 from custody.cli.exits import CODES, MEANING
+from custody.cli.lazy import Lazy
 from custody.errors import CustodyError, UsageError
 
 COMMANDS: dict[str, str] = {
@@ -46,28 +46,15 @@ COMMANDS: dict[str, str] = {
 """Every command and its one-line help; a test holds this list against the folder."""
 
 
-class Lazy(click.Group):
-    """A group whose commands are imported when they are asked for: start-up time is part of every answer."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """Every command, in the order in which people meet them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        found = importlib.import_module(f"custody.cli.commands.{cmd_name.replace('-', '_')}").COMMAND
-        assert isinstance(found, click.Command)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of commands, without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+PLACES = {name: f"custody.cli.commands.{name.replace('-', '_')}" for name in COMMANDS}
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Lazy,
+    helps=COMMANDS,
+    places=PLACES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="custody")
 def cli() -> None:
     """The chain of custody for machine identities.

@@ -46,6 +46,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     anchors: tuple[Anchor, ...] = ()
     anchored: bool = False
     claim: str = ANCHOR
+    erased: int = 0
     approvals: Beside | None = None
 
 
@@ -220,6 +221,7 @@ def _verified(root: Path, found: Verification, trusted: str, against: Path | Non
         size=found.size,
         root=None if found.root is None else base64.b64encode(bytes.fromhex(found.root)).decode(),
         records=found.records,
+        erased=found.erased,
         exempt=exempt_files(root),
         damage=tuple((problem.path, problem.text) for problem in found.damage),
         unfinished=tuple((problem.path, problem.text) for problem in found.unfinished),

@@ -6,7 +6,8 @@ files of later commits stand on their own statements until the next manifest tak
 again from the kept bytes. An erasure makes all of it void: it goes, and is made again from what is left.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
@@ -22,6 +23,8 @@ from custody.store.layout import DERIVED, EVENTS, MANIFEST, MANIFEST_NEXT, SKIPS
 Facts = Mapping[str, str | int | bool | None]
 STATEMENT_DERIVED = "derived"
 STATEMENT_PARTS = "parts"
+GENERATION = re.compile(r"[0-9]{12}-[0-9]+")
+"""The name of a folder of tables."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -146,10 +149,19 @@ def clear_others(disk: Disk, root: Path, keep: Manifest | None) -> None:
             rmtree(path)
     if keep is None:
         return
+    for path in _left_in_used(root, named):
+        disk.delete(path)
     for path in sorted([*(root / EVENTS).glob("*"), *(root / SKIPS).glob("*")]):
         span = parse_range(path.name)
         if span is not None and span[0] < keep.size and str(path.relative_to(root)) not in named:
             disk.delete(path)
+
+
+def _left_in_used(root: Path, named: Container[str]) -> list[Path]:
+    """What no manifest names in a generation that is still in use: after a rebuild the parts stay, the tables go."""
+    generations = (path for path in (root / DERIVED).iterdir() if path.is_dir() and GENERATION.fullmatch(path.name))
+    files = (path for folder in generations for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in files if path.relative_to(root).as_posix() not in named)
 
 
 def settle_manifest(disk: Disk, root: Path, history: History) -> None:

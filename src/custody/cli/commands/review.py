@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from custody.cli.lazy import Lazy
 
 SUBCOMMANDS: dict[str, str] = {
     "open": "Open a review: seal its population, and write it to be filled in.",
@@ -14,32 +14,16 @@ SUBCOMMANDS: dict[str, str] = {
 }
 """Every subcommand and its one-line help."""
 
-FILES = {"open": "opening", "show": "showing", "sign": "deciding", "close": "closing"}
-"""The module of ``custody.cli.review`` that holds each."""
+PLACES = {
+    "open": "custody.cli.review.opening",
+    "show": "custody.cli.review.showing",
+    "sign": "custody.cli.review.deciding",
+    "close": "custody.cli.review.closing",
+}
+"""The module that holds each."""
 
 
-class Lazy(click.Group):
-    """A group whose subcommands are imported when they are asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """Every subcommand, in the order of a review."""
-        return list(SUBCOMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one subcommand."""
-        if cmd_name not in SUBCOMMANDS:
-            return None
-        found = importlib.import_module(f"custody.cli.review.{FILES[cmd_name]}").COMMAND
-        assert isinstance(found, click.Command)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of subcommands, without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(SUBCOMMANDS.items()))
-
-
-@click.group("review", cls=Lazy)
+@click.group("review", cls=Lazy, helps=SUBCOMMANDS, places=PLACES)
 def COMMAND() -> None:  # noqa: N802
     """Reviews of access: who was asked about which identities, what was decided and why, and was it carried out.
 
