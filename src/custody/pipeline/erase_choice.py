@@ -155,6 +155,9 @@ def _rows(tables: Answers, closed: Closed, events: Path | None, acquired: dict[i
         rows.latest[at] = acquired[entry.file]
     if events is not None:
         _times(tables, rows, events)
+    if rows.going is not None:
+        for leaf in erase_retention.going(tables, closed.first, closed.end):
+            rows.going[leaf - closed.first] = True
     return rows
 
 
@@ -164,9 +167,6 @@ def _times(tables: Answers, rows: Rows, events: Path) -> None:
     for leaf, earliest, latest in msgspec.convert(tables.engine.rows(sql), list[tuple[int, int, int]]):
         at = leaf - first
         rows.earliest[at], rows.latest[at], rows.timed[at] = earliest, latest, True
-    if rows.going is not None:
-        for leaf in erase_retention.going(tables, events):
-            rows.going[leaf - first] = True
 
 
 def _take(found: Plan, rows: Rows, asked: Asked, covering: Sequence[_Covering]) -> None:

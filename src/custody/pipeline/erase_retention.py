@@ -2,17 +2,15 @@
 
 A chain is over for good where its credential has ended or expired, and its class's retention has passed since the last
 that any record tells of it. What rests on it keeps it: a credential whose parent or link leads to it, while that is not
-over itself. A record goes where every part of it is of such chains and no table cites it for anything else: what says
-something of a role, a policy, an address or an identity that lives on stays, and so does what belongs to no chain.
+over itself. A chain goes whole or stays whole: with a use but not its issuance it would look like one that nobody
+issued. It stays where one of its records says something of what lives on, such as a role or a policy that it changed,
+or where a table cites one for anything else. What belongs to no chain stays.
 
 Unsure is kept: no class, a class without retention, an end that nobody recorded, a record in conflict.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from custody.engine.duck import parquet
 from custody.errors import UsageError
 from custody.pipeline.tables import Answers
 
@@ -36,16 +34,19 @@ OVER = """
 """
 """Credentials that are over, by their own records."""
 
+UPWARDS = """
+    CREATE OR REPLACE TABLE erase_upwards AS
+    SELECT key, parent FROM credentials WHERE parent IS NOT NULL
+    UNION
+    SELECT from_key, to_key FROM links WHERE to_key IS NOT NULL
+"""
+
 LIVING = """
     CREATE OR REPLACE TABLE erase_living AS
-    WITH RECURSIVE upwards AS (
-        SELECT key, parent FROM credentials WHERE parent IS NOT NULL
-        UNION
-        SELECT from_key, to_key FROM links WHERE to_key IS NOT NULL
-    ), walk AS (
+    WITH RECURSIVE walk AS (
         SELECT c.key FROM credentials c LEFT JOIN erase_over o ON o.key = c.key WHERE o.key IS NULL
         UNION
-        SELECT u.parent FROM walk w JOIN upwards u ON u.key = w.key
+        SELECT u.parent FROM walk w JOIN erase_upwards u ON u.key = w.key
     )
     SELECT key FROM walk
 """
@@ -66,15 +67,6 @@ GOING = """
 """
 """Credentials whose records may go, and the ended runs that had no other."""
 
-IDENTITIES = """
-    CREATE OR REPLACE TABLE erase_identities AS
-    SELECT i.identity FROM key_identities i
-    LEFT JOIN erase_going g ON g.key = i.key
-    GROUP BY i.identity
-    HAVING bool_and(g.key IS NOT NULL)
-"""
-"""Identities of which no credential stays."""
-
 COLUMNS = """
     SELECT table_name, column_name, data_type FROM duckdb_columns()
     WHERE NOT internal AND table_name NOT LIKE 'erase\\_%' ESCAPE '\\'
@@ -82,23 +74,62 @@ COLUMNS = """
     ORDER BY table_name, column_name
 """
 
+SIZE = "SELECT count(*) FROM erase_going"
 GONE_KEYS = "SELECT g.key FROM erase_going g"
-OWNERS = ("key", "from_key", "to_key", "run")
-"""Columns that say of which credential or run a row is: it cites nothing once all of them are going."""
+OWNERS = (("key",), ("from_key", "to_key"), ("run",))
+"""Columns that say of which credentials or run a row is, the first that a table has: once all of these are going, the
+row cites nothing."""
 
-RECORDS = """
+ROWS = """
+    CREATE OR REPLACE TABLE erase_rows AS
+    SELECT DISTINCT p.leaf, k.key FROM every_part p JOIN erase_going k ON k.key = p.key
+    UNION
+    SELECT DISTINCT p.leaf, k.key FROM every_part p JOIN erase_going k ON k.key = p.parent
+"""
+"""The records of what may go."""
+
+BAD = """
+    CREATE OR REPLACE TABLE erase_bad AS
     SELECT p.leaf
-    FROM {rows} p
-    LEFT JOIN aliases a ON a.key = p.key
-    LEFT JOIN aliases b ON b.key = p.parent
-    LEFT JOIN erase_going g ON g.key = coalesce(a.target, p.key)
-    LEFT JOIN erase_living up ON up.key = coalesce(b.target, p.parent)
+    FROM every_part p
+    JOIN (SELECT DISTINCT leaf FROM erase_rows) r ON r.leaf = p.leaf
+    LEFT JOIN erase_going g ON g.key = p.key
+    LEFT JOIN erase_living up ON up.key = p.parent
     LEFT JOIN erase_living thing ON thing.key = p.object
     LEFT JOIN erase_living other ON other.key = p.related
-    LEFT JOIN erase_cited c ON c.leaf = p.leaf
     GROUP BY p.leaf
-    HAVING bool_and(g.key IS NOT NULL AND up.key IS NULL AND thing.key IS NULL AND other.key IS NULL AND c.leaf IS NULL)
+    HAVING NOT bool_and(g.key IS NOT NULL AND up.key IS NULL AND thing.key IS NULL AND other.key IS NULL)
+    UNION
+    SELECT c.leaf FROM erase_cited c
 """
+"""Records that say something of what stays."""
+
+STUCK = """
+    INSERT INTO erase_living
+    SELECT DISTINCT found.key FROM (
+        SELECT r.key FROM erase_rows r JOIN erase_bad b ON b.leaf = r.leaf
+        UNION
+        SELECT r.key FROM erase_rows r
+        JOIN erase_rows s ON s.leaf = r.leaf
+        JOIN erase_living l ON l.key = s.key
+        UNION
+        SELECT u.parent FROM erase_upwards u JOIN erase_living l ON l.key = u.key
+        UNION
+        SELECT k.run FROM key_runs k JOIN erase_living l ON l.key = k.key
+    ) found
+    LEFT JOIN erase_living known ON known.key = found.key
+    WHERE known.key IS NULL AND found.key IS NOT NULL
+"""
+"""A chain goes whole or stays whole: one step of what a record that stays keeps."""
+
+RECORDS = """
+    SELECT DISTINCT r.leaf FROM erase_rows r
+    LEFT JOIN erase_bad b ON b.leaf = r.leaf
+    WHERE r.leaf >= ? AND r.leaf < ? AND b.leaf IS NULL
+"""
+
+UNGONE = "DELETE FROM erase_going WHERE key IN (SELECT l.key FROM erase_living l)"
+MOST_STEPS = 1000
 
 
 def prepare(tables: Answers, moment: int) -> None:
@@ -117,14 +148,31 @@ def prepare(tables: Answers, moment: int) -> None:
         )
     engine.table("erase_classes", {"name": "VARCHAR", "retention": "BIGINT"}, list(asked.items()))
     engine.run(OVER, [moment, moment])
-    for step in (LIVING, GOING, IDENTITIES):
+    for step in (UPWARDS, LIVING, GOING):
         engine.run(step)
-    _cited(tables)
+    for _ in range(MOST_STEPS):
+        before = engine.number(SIZE)
+        _cited(tables)
+        engine.run(ROWS)
+        engine.run(BAD)
+        _spread(tables)
+        engine.run(UNGONE)
+        if engine.number(SIZE) == before:
+            return
+    engine.run("DELETE FROM erase_rows")
 
 
-def going(tables: Answers, events: Path) -> list[int]:
-    """The leaves of an events file whose records may go."""
-    return [int(str(leaf)) for (leaf,) in tables.engine.rows(RECORDS.format(rows=parquet([events])))]
+def going(tables: Answers, first: int, end: int) -> list[int]:
+    """The leaves of [first, end) whose records may go."""
+    return [int(str(leaf)) for (leaf,) in tables.engine.rows(RECORDS, [first, end])]
+
+
+def _spread(tables: Answers) -> None:
+    engine = tables.engine
+    known = -1
+    while (size := engine.number("SELECT count(*) FROM erase_living")) != known:
+        known = size
+        engine.run(STUCK)
 
 
 def _cited(tables: Answers) -> None:
@@ -143,13 +191,13 @@ def _cited(tables: Answers) -> None:
 
 
 def _citing(table: str, columns: dict[str, str]) -> list[str]:
-    owners = [name for name in OWNERS if columns.get(name) == "VARCHAR"]
+    owners = next((names for names in OWNERS if names[0] in columns), ())
     stays = "TRUE"
     if owners:
         nobodys = " AND ".join(f'"{name}" IS NULL' for name in owners)
         stays = " OR ".join([f"({nobodys})", *(f'"{name}" NOT IN ({GONE_KEYS})' for name in owners)])
-    elif columns.get("identity") == "VARCHAR":
-        stays = "identity IS NULL OR identity NOT IN (SELECT e.identity FROM erase_identities e)"
+    elif "identity" in columns:
+        return []
     found = []
     for name, kind in columns.items():
         if kind == "BIGINT" and (name == "leaf" or name.endswith("_leaf")):

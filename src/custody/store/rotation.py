@@ -31,6 +31,7 @@ import msgspec
 from custody.errors import LogError, StoreError
 from custody.ledger.entry import StatementEntry
 from custody.ledger.note import Signer, Verifier, open_note, sign
+from custody.ledger.policy import Log, Policy
 from custody.store.layout import ROTATIONS
 from custody.store.storefile import StoreFile
 
@@ -52,9 +53,25 @@ def follow(origin: str, vkey: str, note: str) -> str:
     lines = note.partition("\n\n")[0].split("\n")
     if len(lines) != 4 or lines[:3] != [TITLE, origin, vkey]:
         raise LogError("not a rotation of this key", found=repr(note[:200]), expected=f"{TITLE} of {vkey}")
-    for key in lines[2:]:
-        open_note(note.encode(), [Verifier.parse(key)])
+    for verifier in map(Verifier.parse, lines[2:]):
+        if verifier.name != origin:
+            raise LogError("a rotation to another log's key", found=verifier.name, expected=origin)
+        open_note(note.encode(), [verifier])
     return lines[3]
+
+
+def followed(policy: Policy, notes: Sequence[str]) -> Policy:
+    """``policy``, with every key that a log of it was rotated to by ``notes``. LogError where one of these is wrong.
+
+    Notes about keys that the policy does not trust lead nowhere.
+    """
+    logs = list(policy.logs)
+    for note in notes:
+        _, _, old, *_ = [*note.split("\n"), "", "", ""]
+        known = [log.vkey for log in logs]
+        if old in known and next_key(note) not in known:
+            logs.append(Log(follow(old.partition("+")[0], old, note)))
+    return msgspec.structs.replace(policy, logs=tuple(logs))
 
 
 def next_key(note: str) -> str:
@@ -73,6 +90,17 @@ def encode(notes: Sequence[str]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(list(notes)), indent=1) + b"\n"
 
 
+def decode(data: bytes) -> tuple[str, ...]:
+    """The notes in a file of rotations, none of them checked. LogError where it is not one in its one form."""
+    try:
+        notes = _NOTES.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise LogError("not a file of key rotations", found=str(error)) from None
+    if encode(notes) != data or len(notes) > MOST:
+        raise LogError("not a file of key rotations", found="another form")
+    return tuple(notes)
+
+
 def read_rotations(root: Path) -> tuple[str, ...]:
     """The notes in the store's file of rotations, none where there is none. StoreError where it is damaged."""
     path = root / ROTATIONS
@@ -81,12 +109,9 @@ def read_rotations(root: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     try:
-        notes = _NOTES.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise StoreError("the file of key rotations is damaged", where=str(path), found=str(error)) from None
-    if encode(notes) != data or len(notes) > MOST:
-        raise StoreError("the file of key rotations is damaged", where=str(path), found="another form")
-    return tuple(notes)
+        return decode(data)
+    except LogError as error:
+        raise StoreError("the file of key rotations is damaged", where=str(path), found=error.found) from None
 
 
 def keys_of(root: Path, store: StoreFile) -> tuple[str, ...]:
