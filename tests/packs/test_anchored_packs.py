@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from custody.cli.packed import checked as described
+from custody.errors import UsageError
 from custody.ledger.checkpoint import parse
 from custody.ledger.cosignature import Cosigner, with_signatures
 from custody.ledger.note import parse_note
+from custody.ledger.timestamp import query
 from custody.packs import parts
 from custody.packs.stamps import stamp_paths
 from custody.pipeline.verify import verify_pack
@@ -20,6 +23,7 @@ from custody.store.reader import Reader
 from custody.store.writer import Writer
 from tests.packs.conftest import Made
 from tests.packs.estate import Files, checked, files_of, listed, named, packed, settings_in, written
+from tests.witness.running import has_openssl, make_authority, stamp
 
 SEEN = 1_772_400_000
 WITNESSES = [Cosigner(f"example.com/witness-{number}", bytes([number]) * 32) for number in (1, 2)]
@@ -108,3 +112,50 @@ def test_a_time_stamp_of_something_else_is_named(files: Files, tmp_path: Path) -
     assert named(checked(forged)) == {note}
     assert named(checked(written(tmp_path / "lost.zip", listed(lost)))) == {answer}
     assert named(checked(written(tmp_path / "other.zip", listed({**files, note: other})))) == {note}
+
+
+def test_witnesses_that_only_the_pack_names_are_its_own_word(
+    found: tuple[Settings, int, Path], tmp_path: Path, files: Files
+) -> None:
+    trusted = tmp_path / "policy"
+    trusted.write_bytes(files[parts.POLICY])
+    own, given = described(checked(found[2])), described(verify_pack(found[2], None, trusted, None))
+
+    assert "cosigned by witnesses witness-1, witness-2, which is the pack's own word" in " ".join(own.split())
+    assert "pack's own word" not in given
+    assert "1 time stamp, not checked: give --tsa-roots" in " ".join(given.split())
+
+
+@pytest.mark.skipif(not has_openssl(), reason="openssl, which plays the authority, is not installed")
+def test_time_stamps_are_checked_under_roots(made: Made, files: Files, tmp_path: Path) -> None:
+    note, answer = (name for name in files if name.startswith(parts.STAMPS))
+    roots, other = make_authority(tmp_path / "one"), make_authority(tmp_path / "two")
+    stamped = stamp(tmp_path / "one", query(files[note]).data)
+    path = written(tmp_path / "stamped.zip", listed({**files, answer: stamped}))
+    vkey = str(made[0].keys / next(made[0].keys.iterdir()).name / "vkey")
+    good, bad, none = (verify_pack(path, vkey, None, None, pem) for pem in (roots, other, None))
+
+    assert (good.status, good.time_stamps, len(good.stamped)) == ("ok", 1, 1)
+    assert "by CN=Time,O=Example holds" in " ".join(described(good).split())
+    assert named(bad) == {note}
+    assert "does not hold" in dict(bad.problems)[note]
+    assert (none.status, none.time_stamps, none.stamped) == ("ok", 1, ())
+
+
+def test_what_are_no_roots_is_said(found: tuple[Settings, int, Path], tmp_path: Path) -> None:
+    (tmp_path / "roots.pem").write_text("nothing")
+
+    with pytest.raises(UsageError, match="not certificates"):
+        verify_pack(found[2], None, None, None, tmp_path / "roots.pem")
+    with pytest.raises(UsageError, match="cannot read the policy"):
+        verify_pack(found[2], None, tmp_path / "missing", None)
+
+
+def test_no_more_of_a_seal_is_read_than_a_seal_has(found: tuple[Settings, int, Path], tmp_path: Path) -> None:
+    path = shutil.copy(found[2], tmp_path / "pack.zip")
+    with (tmp_path / "pack.zip.tlog-proof").open("wb") as file:
+        file.truncate(1 << 40)
+
+    said = dict(verify_pack(Path(path), None, None, None).problems)
+
+    assert "too long" in said["pack.zip.tlog-proof"]

@@ -139,6 +139,16 @@ def test_a_bomb_that_lies_is_stopped_at_what_it_said() -> None:
     assert sum(seen) <= 2 * archive.CHUNK
 
 
+@pytest.mark.parametrize("more", [0, 1, 5, 7, 9, 258, 300])
+def test_a_file_that_ends_just_past_a_chunk_is_read(more: int) -> None:
+    """The unpacker may hold its last bytes back after it has taken all that is packed."""
+    content = bytes(archive.CHUNK + more)
+    file = io.BytesIO(archived({"even": content}))
+    (member,) = archive.read_members(file)
+
+    assert b"".join(archive.read_member(file, member)) == content
+
+
 def test_what_follows_a_file_inside_its_place_is_refused() -> None:
     packer = zlib.compressobj(archive.LEVEL, zlib.DEFLATED, -15)
     packed = packer.compress(b"one") + packer.flush()

@@ -14,7 +14,7 @@ from custody.errors import LogError
 from custody.ledger.note import Signer, sign
 from custody.ledger.policy import format_policy, of_log, parse_policy
 from custody.ledger.proof import format_proof, parse_proof
-from custody.packs import manifest, parts
+from custody.packs import cited, manifest, parts
 from custody.packs.evidence import LEAVES
 from custody.packs.manifest import Manifest
 from custody.packs.seal import read_seal
@@ -212,6 +212,35 @@ def test_a_leaf_that_is_cited_and_not_there_is_named(name: str, files: Files, tm
     found = checked(written(tmp_path / "cited.zip", listed({**files, name: forged})))
 
     assert "cites leaf 99999" in dict(found.problems).get(name, ""), found.problems
+
+
+@pytest.mark.parametrize("name", [parts.FINDINGS, parts.REGISTER, parts.EVENTS, parts.SCOPE, parts.OSCAL])
+def test_an_object_with_a_name_twice_is_named(name: str, files: Files, tmp_path: Path) -> None:
+    """Readers differ in which of the two they believe: what is checked here need not be what somebody reads."""
+    data = files[name]
+    twice = data.replace(b"{", b'{"said":1,"said":2,', 1) if data else b'{"said":1,"said":2}\n'
+    found = checked(written(tmp_path / "twice.zip", listed({**files, name: twice})))
+
+    assert named(found) == {name}
+    assert "a name twice" in dict(found.problems)[name]
+
+
+def test_a_document_that_fills_the_memory_is_not_read(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cited, "LARGEST", 100_000)
+    large = b'{"large":"' + b" " * 100_000 + b'"}\n'
+
+    found = checked(written(tmp_path / "large.zip", listed({**files, parts.SCOPE: large})))
+
+    assert "too large" in dict(found.problems)[parts.SCOPE]
+
+
+@pytest.mark.parametrize("depth", [900, 960, 990, 100_000])
+def test_deep_nesting_breaks_nothing(depth: int, files: Files, tmp_path: Path) -> None:
+    deep = b'{"deep":' + b"[" * depth + b"]" * depth + b"}\n"
+
+    assert named(checked(written(tmp_path / "deep.zip", listed({**files, parts.SCOPE: deep})))) <= {parts.SCOPE}
 
 
 def test_a_population_made_smaller_is_named(files: Files, tmp_path: Path) -> None:

@@ -31,12 +31,16 @@ class ClaimRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GrantRef(msgspec.Struct, frozen=True, kw_only=True):
-    """A grant that the records show: its kind, what, through what, since when, who gave it and who approved that."""
+    """A grant that the records show: its kind, what, through what, since when, who gave it and who approved that.
+
+    ``since_how`` says how the begin is known: ``observed``, or not: ``inventory``, ``earlier``.
+    """
 
     kind: str
     what: str | None
     through: str | None = None
     since: str | None = None
+    since_how: str = "observed"
     by: str | None = None
     approver: str | None = None
     leaf: LeafRef | None = None

@@ -147,7 +147,9 @@ def read_member(file: BinaryIO, member: Member) -> Iterator[bytes]:
         if not data:
             break
         left -= len(data)
-        while data and size <= member.size:
+        chunk = b""
+        # A full chunk may leave more behind in the unpacker than in its tail: it is asked until it has nothing to give.
+        while (data or len(chunk) == CHUNK) and size <= member.size:
             chunk = _unpacked(unpacker, data, member)
             data = unpacker.unconsumed_tail
             size, crc = size + len(chunk), zlib.crc32(chunk, crc)

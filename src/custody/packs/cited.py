@@ -19,6 +19,9 @@ Name = Callable[[str, str | LogError], None]
 OTHER = -1
 """Stands for a citation that names no leaf of the log."""
 
+LARGEST = 256 << 20
+"""Bytes of a document that is read as a whole."""
+
 POPULATED = (parts.POPULATION, parts.VERDICTS, parts.CHAINS)
 """Lists with an element for each credential."""
 
@@ -59,6 +62,8 @@ class Citations:
 
     def _document(self, path: str) -> object:
         try:
+            if path in self._members and self._members[path].size > LARGEST:
+                raise LogError("it is too large", expected=f"at most {LARGEST} bytes")
             return documents.parsed(b"".join(self._chunks(path)))
         except LogError as error:
             self._name(path, error)

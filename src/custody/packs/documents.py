@@ -61,16 +61,17 @@ def parsed(data: bytes) -> object:
 
 
 def cited(value: object) -> Iterator[LeafRef]:
-    """Every leaf that a value cites, at any depth: objects of exactly ``log`` and ``index``."""
-    if isinstance(value, dict):
-        if value.keys() == {"log", "index"} and isinstance(value["index"], int) and isinstance(value["log"], str):
-            yield LeafRef(value["log"], value["index"])
-        else:
-            for each in value.values():
-                yield from cited(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from cited(each)
+    """Every leaf that a value cites, however deep it is nested: objects of exactly ``log`` and ``index``."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            if each.keys() == {"log", "index"} and isinstance(each["index"], int) and isinstance(each["log"], str):
+                yield LeafRef(each["log"], each["index"])
+            else:
+                waiting.extend(each.values())
+        elif isinstance(each, list | tuple):
+            waiting.extend(each)
 
 
 def leaf(index: object) -> dict[str, object] | None:
@@ -92,6 +93,14 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _value(data: bytes, number: int) -> object:
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        value = msgspec.json.decode(data)
+        json.loads(data.decode(), object_pairs_hook=_once)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise LogError("not JSON", where=f"line {number}", found=str(error)) from None
+    return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse a name that an object has twice: readers differ in which of the two they believe."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("an object has a name twice")

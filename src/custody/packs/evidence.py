@@ -1,7 +1,8 @@
 """The sealed evidence of a pack: for each leaf its entry, its proof, and of a record the bytes with their salt.
 
-A record brings the acquisition of its file, a statement that names its text in pieces brings the pieces. What the tree
-holds besides is in the pack as hashes on the way to the root, and as nothing else.
+A record brings the acquisition of its file, and where it was erased the statement that says so; a statement that names
+its text in pieces brings the pieces. What the tree holds besides is in the pack as hashes on the way to the root, and
+as nothing else.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,10 @@ MOST_LEAVES = 100_000
 """Leaves that a pack may hold: three files each."""
 
 LEAVES = "leaves.json"
+
+WITHOUT_PIECES = frozenset({"review-open"})
+"""Statements that stand without their text: the population of a review names identities that a pack is not about. Its
+digest and count are in the statement."""
 
 
 class Leaf(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +59,7 @@ def record_path(leaf: int) -> str:
 
 def with_origins(reader: Reader, earlier: Earlier, leaves: Iterable[int]) -> list[int]:
     """``leaves`` below the size, with those that they rest on: files of records, pieces of statements; sorted."""
-    pieces = _pieces(reader)
+    pieces, erasures = _pieces(reader), reader.erasures()
     found: set[int] = set()
     for leaf in leaves:
         if leaf >= earlier.size:
@@ -63,6 +68,8 @@ def with_origins(reader: Reader, earlier: Earlier, leaves: Iterable[int]) -> lis
         entry = decode(earlier.entry(leaf))
         if isinstance(entry, RecordEntry):
             found.add(entry.file)
+            gone = erasures.of(leaf)
+            found.update({gone.leaf} if gone is not None and gone.leaf < earlier.size else ())
         elif isinstance(entry, StatementEntry):
             found.update(_parts_of(entry, leaf, pieces))
     return sorted(found)
@@ -121,6 +128,8 @@ def _pieces(reader: Reader) -> dict[tuple[str, object], list[int]]:
 
 
 def _parts_of(entry: StatementEntry, leaf: int, pieces: dict[tuple[str, object], list[int]]) -> list[int]:
+    if entry.what in WITHOUT_PIECES:
+        return []
     count = entry.fields.get("pieces")
     before = [at for at in pieces.get((f"{entry.what}-part", str(entry.fields.get("sha256"))), ()) if at < leaf]
     return before[-count:] if isinstance(count, int) and count > 0 else []

@@ -3,6 +3,8 @@
 README = "README.txt"
 CHECKPOINT = "checkpoint"
 POLICY = "policy"
+ROTATIONS = "rotations.json"
+"""The notes of every key rotation of the log (``store.rotation``); not there where there was none."""
 DERIVED = "derived.json"
 CONTRACT = "contract.yaml"
 SCOPE = "scope.json"
@@ -23,12 +25,12 @@ LISTS = (POPULATION, VERDICTS, CHAINS, FINDINGS, REGISTER)
 ALWAYS = (
     README, CHECKPOINT, POLICY, "leaves.json", DERIVED, SCOPE, *LISTS, REPORT, OSCAL, EVENTS, OCSF_FINDINGS, *TABLES,
 )  # fmt: skip
-"""Files of every pack; CONTRACT is there where a contract is in force."""
+"""Files of every pack; CONTRACT is there where a contract is in force, ROTATIONS where the key was rotated."""
 
 STAMPS = "anchors/"
 """The folder of time stamps: ``<leaf>.checkpoint`` is what was stamped, ``<leaf>.tsr`` the answer (RFC 3161)."""
 
-KNOWN = frozenset((*ALWAYS, CONTRACT, "manifest.json"))
+KNOWN = frozenset((*ALWAYS, ROTATIONS, CONTRACT, "manifest.json"))
 """Every file that may stand beside those of the leaves."""
 
 SEAL = ".tlog-proof"

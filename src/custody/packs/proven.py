@@ -12,34 +12,39 @@ from custody.ledger.merkle import leaf_hash, verify_inclusion
 from custody.ledger.proof import MAX_PROOF, format_proof, parse_proof
 from custody.ledger.tiles import MAX_ENTRY
 from custody.packs import documents, parts
-from custody.packs.archive import MAX_BYTES, Member
+from custody.packs.archive import Member
 from custody.packs.evidence import LEAVES, Leaf, described, entry_path, proof_path, record_path
 from custody.packs.manifest import Basis
 
 Whole = Callable[[str, int], bytes]
+Chunks = Callable[[str], Iterable[bytes]]
 Name = Callable[[str, str | LogError], None]
 FOLDERS = ("entries/", "proofs/", "records/")
 
 
 class Proven:
-    """The leaves as far as they are proved. ``whole`` gives the bytes of a file, ``name`` notes a problem with one."""
+    """The leaves as far as they are proved.
+
+    ``whole`` gives the bytes of a file and ``chunks`` the same in pieces, ``name`` notes a problem with one.
+    """
 
     def __init__(
-        self, signed: bytes, point: Checkpoint, whole: Whole, members: Mapping[str, Member], name: Name
+        self, signed: bytes, point: Checkpoint, whole: Whole, chunks: Chunks, members: Mapping[str, Member], name: Name
     ) -> None:
         self.leaves: set[int] = set()
         self.records = 0
         self.withheld = 0
         self._signed, self._point, self._whole, self._members, self._name = signed, point, whole, members, name
+        self._chunks = chunks
         self._files: dict[int, AcquisitionEntry] = {}
         self._said: dict[int, StatementEntry] = {}
 
-    def run(self, chunks: Callable[[str], Iterable[bytes]], progress: Callable[[int, int], None] | None) -> None:
+    def run(self, progress: Callable[[int, int], None] | None) -> None:
         """Check every leaf that the pack lists, and that no file is of another."""
         expected: set[str] = set()
         total = sum(path.startswith("entries/") for path in self._members)
         try:
-            for done, leaf in enumerate(self._listed(chunks(LEAVES)), 1):
+            for done, leaf in enumerate(self._listed(self._chunks(LEAVES)), 1):
                 expected |= {entry_path(leaf.leaf), proof_path(leaf.leaf)}
                 if leaf.kind == "record" and not leaf.withheld:
                     expected.add(record_path(leaf.leaf))
@@ -151,14 +156,15 @@ class Proven:
         if leaf.withheld:
             self.withheld += 1
             return
-        path = record_path(leaf.leaf)
+        path, salt = record_path(leaf.leaf), _hex(leaf.salt) or b""
+        digest = sha256(salt)
         try:
-            kept = self._whole(path, MAX_BYTES)
+            for chunk in self._chunks(path):
+                digest.update(chunk)
         except LogError as error:
             self._name(path, error)
             return
-        salt = _hex(leaf.salt) or b""
-        if len(salt) != 16 or sha256(salt + kept).hexdigest() != entry.kept:
+        if len(salt) != 16 or digest.hexdigest() != entry.kept:
             self._name(path, f"SHA-256 of salt and bytes is not what {entry_path(leaf.leaf)} commits to")
             return
         self.records += 1

@@ -16,17 +16,23 @@ from custody.errors import LogError
 from custody.ledger import note
 from custody.ledger.checkpoint import Checkpoint
 from custody.ledger.policy import Policy, accept, cosigners, parse_policy
+from custody.ledger.timestamp import Stamped
+from custody.model.times import text
 from custody.packs import archive, manifest, parts
 from custody.packs.cited import Citations
 from custody.packs.manifest import Listed, Manifest
 from custody.packs.proven import FOLDERS, Proven
 from custody.packs.seal import Seal, read_seal
-from custody.packs.stamps import stamps
+from custody.packs.stamps import Roots, stamps
+from custody.store.rotation import decode, followed
 
 LARGEST = 64 << 20
 """Bytes of a file that is read as a whole."""
 
 Progress = Callable[[int, int], None]
+
+OWN_WORD = "the pack's own word"
+"""Whose word the key is where none was given."""
 
 PROVES = (
     "every entry in the pack is in the log of the checkpoint, at its leaf",
@@ -43,13 +49,20 @@ NOT_PROVED = (
 """What it does not."""
 
 
+class Stamp(msgspec.Struct, frozen=True):
+    """A time stamp that holds: at what time (RFC 3339), by which authority."""
+
+    time: str
+    authority: str
+
+
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. ``status`` is ok or damaged; ``trusted`` says whose word the key is.
 
     ``problems`` are pairs of file and sentence. ``withheld`` counts records without their bytes, ``cited`` the leaves
     that documents cite. ``cosigned`` names the witnesses of the policy that signed the checkpoint too; ``time_stamps``
-    counts those over it, whose signatures are left to other tools. ``sealed`` is what the log says of this very file,
-    None where no seal stands beside it.
+    counts those over it, ``stamped`` has what those say whose signatures were checked, under roots that were given.
+    ``sealed`` is what the log says of this very file, None where no seal stands beside it.
     """
 
     status: str
@@ -69,20 +82,24 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     cited: int = 0
     cosigned: tuple[str, ...] = ()
     time_stamps: int = 0
+    stamped: tuple[Stamp, ...] = ()
     sealed: Seal | None = None
     problems: tuple[tuple[str, str], ...] = ()
     proves: tuple[str, ...] = PROVES
     not_proved: tuple[str, ...] = NOT_PROVED
 
 
-def verify(path: Path, given: Policy | None, seal: bytes | None, progress: Progress | None = None) -> Checked:
+def verify(
+    path: Path, given: Policy | None, seal: bytes | None, progress: Progress | None = None, roots: Roots = ()
+) -> Checked:
     """Check the pack at ``path`` under the policy ``given``, or under its own; ``seal`` is the proof beside it.
 
-    Raises OSError where the file cannot be read; all else is in the result.
+    ``roots`` are those of time-stamping authorities. Raises OSError where the file cannot be read, UsageError where
+    roots are given and what checks time stamps is not installed; all else is in the result.
     """
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-        check = _Check(file, given, progress)
+        check = _Check(file, given, progress, roots)
         try:
             check.run()
         except LogError as error:
@@ -95,8 +112,9 @@ def verify(path: Path, given: Policy | None, seal: bytes | None, progress: Progr
 class _Check:
     """One pass over a pack."""
 
-    def __init__(self, file: BinaryIO, given: Policy | None, progress: Progress | None) -> None:
+    def __init__(self, file: BinaryIO, given: Policy | None, progress: Progress | None, roots: Roots) -> None:
         self.policy = given
+        self._roots = roots
         self._file = file
         self._given = given
         self._progress = progress
@@ -107,7 +125,7 @@ class _Check:
         self._proven: Proven | None = None
         self._sealed: Seal | None = None
         self._cosigned: frozenset[str] = frozenset()
-        self._stamps = 0
+        self._stamps: list[Stamped | None] = []
         self._cited = 0
 
     def run(self) -> None:
@@ -154,7 +172,7 @@ class _Check:
             status="damaged" if self._problems else "ok",
             pack=str(path),
             sha256=digest,
-            trusted="the pack's own word" if self._given is None else "the key or policy that was given",
+            trusted=self._trusted(),
             origin=None if point is None else point.origin,
             vkeys=() if self.policy is None else tuple(each.vkey for each in self.policy.logs),
             size=None if point is None else point.size,
@@ -167,10 +185,17 @@ class _Check:
             withheld=0 if proven is None else proven.withheld,
             cited=self._cited,
             cosigned=tuple(sorted(self._cosigned)),
-            time_stamps=self._stamps,
+            time_stamps=len(self._stamps),
+            stamped=tuple(Stamp(str(text(each.time)), each.authority) for each in self._stamps if each is not None),
             sealed=self._sealed,
             problems=tuple(self._problems.items()),
         )
+
+    def _trusted(self) -> str:
+        if self._given is None or self.policy is None:
+            return OWN_WORD
+        later = len(self.policy.logs) - len(self._given.logs)
+        return "the key or policy that was given" + (f", and {later} later by key rotation" if later else "")
 
     def _names(self, found: Manifest) -> None:
         listed = [*(each.path for each in found.files), manifest.NAME]
@@ -221,6 +246,11 @@ class _Check:
         self.policy = self._given or own
         if self.policy is None:
             return
+        if parts.ROTATIONS in self._members:
+            try:
+                self.policy = followed(self.policy, decode(self._whole(parts.ROTATIONS)))
+            except (LogError, ValueError) as error:
+                self.name(parts.ROTATIONS, error if isinstance(error, LogError) else str(error))
         try:
             signed = self._whole(parts.CHECKPOINT, note.MAX_NOTE)
             point = accept(self.policy, signed)
@@ -229,20 +259,21 @@ class _Check:
                 self.name(manifest.NAME, "it states another checkpoint than the pack holds")
             self._point = point
             self._cosigned = cosigners(self.policy, note.parse_note(signed))
-            self._stamps = stamps(self._members, self._whole, point, self.policy, self.name)
-            self._proven = Proven(signed, point, self._whole, self._members, self.name)
+            self._stamps = stamps(self._members, self._whole, point, self._roots, self.name)
+            self._proven = Proven(signed, point, self._whole, self._chunks, self._members, self.name)
         except LogError as error:
             self.name(parts.CHECKPOINT, error)
 
     def _leaves(self, found: Manifest) -> None:
         if self._proven is None:
             return
-        self._proven.run(self._chunks, self._progress)
+        self._proven.run(self._progress)
         self._proven.foundations(found.basis)
 
     def _documents(self, found: Manifest) -> None:
-        leaves = frozenset() if self._proven is None else frozenset(self._proven.leaves)
-        citations = Citations(self._chunks, self._members, leaves, self.name)
+        if self._proven is None:  # nothing is proved under such a checkpoint: to say so of every document helps nobody
+            return
+        citations = Citations(self._chunks, self._members, frozenset(self._proven.leaves), self.name)
         self._cited = citations.run(found.options)
 
     def _chunks(self, path: str) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ from custody.pipeline.anchor import STATEMENT
 from custody.pipeline.tables import Answers
 from custody.register.entries import entries
 from custody.register.entry import Entry, Granted, Lifecycle, Said
+from custody.register.gaps import GIVING
 from custody.reports.words import LOG
 from custody.store.reader import Reader
 
@@ -99,7 +100,7 @@ def _weight(one: Entry) -> tuple[bool, int, int, str]:
 
 
 def _identity(one: Entry) -> IdentityRef:
-    grants = one.privileges or ()
+    grants = [each for each in one.privileges or () if each.kind in GIVING]
     return IdentityRef(
         identity=one.identity,
         kind=one.kind,
@@ -146,6 +147,7 @@ def _grant(one: Granted) -> GrantRef:
         what=one.what,
         through=one.through,
         since=text(one.since),
+        since_how=one.since_how,
         by=one.by_principal,
         approver=one.approver,
         leaf=_leaf(one.leaf),

@@ -25,6 +25,7 @@ from custody.reports.html import render
 from custody.reports.json_object import cited
 from custody.reports.oscal import assessment_results
 from custody.store.earlier import Earlier
+from custody.store.rotation import encode, read_rotations
 
 Progress = Callable[[int], None]
 
@@ -56,6 +57,9 @@ class Files:
         self._add(parts.README, readme(contents.options, contents.basis, contents.counts))
         self._add(parts.CHECKPOINT, basis.earlier.note)
         self._add(parts.POLICY, format_policy(basis.policy))
+        rotations = read_rotations(tables.reader.root)
+        if rotations:
+            self._add(parts.ROTATIONS, encode(rotations))
         for leaf, note, answer in basis.stamps:
             for path, data in zip(stamp_paths(leaf), (note, answer), strict=True):
                 self._add(path, data)

@@ -15,6 +15,7 @@ CONDITIONS = {
     "principal": "principal IN (SELECT n.name FROM identity_names n)",
     "party": "party IN (SELECT c.value FROM claims c)",
     "document": "leaf IN (SELECT c.leaf FROM claims c)",
+    "review": "review IN (SELECT n.review FROM review_names n)",
 }
 """What a row must say to be about the pack, by the first of these columns that its table has."""
 

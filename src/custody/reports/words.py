@@ -134,6 +134,13 @@ def said_by(source: str, signer: str | None, field: str, *, vouched: bool) -> tu
     return f"signed by {signer.replace(',', ', ')}{whose}", name
 
 
+def granted_since(how: str, since: str | None) -> str:
+    """Since when a grant is there: a list does not say, and what only ended was there before the records."""
+    if how == "inventory":
+        return "in an inventory; since when is not known"
+    return f"since {since}" if since is not None and how == "observed" else "since before the records"
+
+
 def leaf_text(leaf: LeafRef | None) -> str:
     """``operations:120``, nothing where no leaf tells it."""
     return "" if leaf is None else f"{leaf.log}:{leaf.index}"

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from custody.model.privileges import ApprovalView, GrantView, PrivilegesView, StatementView, TrustView
+from custody.model.privileges import ApprovalView, ClaimedPrivilege, GrantView, PrivilegesView, StatementView, TrustView
+from custody.model.register import sayer
 from custody.reports.safe import cleaned
 from custody.reports.terminal.layout import COLUMNS, labelled, wrapped
 from custody.reports.terminal.style import PLAIN, Style
@@ -25,8 +26,9 @@ def _one(found: PrivilegesView, style: Style) -> list[str]:
     lines = [style.strong(line) for line in wrapped(short_key(found.principal), COLUMNS)]
     lines += wrapped(f"{when}; {made}", COLUMNS)
     if not found.grants:
-        lines += ["", "no grant of it was in force"]
+        lines += ["", "no grant of it was read" if found.declared else "no grant of it was in force"]
     for title, some in (
+        ("CLAIMED", [line for each in found.declared for line in _claimed(each)]),
         ("GRANTS", [line for each in found.grants for line in _grant(each)]),
         ("MAY", [line for each in found.statements for line in _statement(each)]),
         ("TRUSTS", [line for each in found.trust for line in _trust(each)]),
@@ -92,6 +94,13 @@ def _trust(one: TrustView) -> list[str]:
     lines = wrapped(f"{one.who} for {_list(one.actions)}", ROOM)
     lines += _below(f"under condition {one.condition}") if one.condition else []
     return lines + (_below(one.wide) if one.wide else [])
+
+
+def _claimed(one: ClaimedPrivilege) -> list[str]:
+    leaf = f", leaf {one.leaf.log}:{one.leaf.index}" if one.leaf else ""
+    signed = f", signed by {one.signer}" if one.signer else ", not signed"
+    lines = wrapped(one.what, ROOM) + _below(f"says {sayer(one.said_by)}{signed}{leaf}")
+    return lines + (_below(one.note) if one.note else [])
 
 
 def _below(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from custody.model.annex import ClaimRef, GrantRef, IdentityRef, LifecycleRef, RegisterRef
-from custody.reports.words import counted, day, leaf_text, number, said_by, stamp
+from custody.reports.words import counted, day, granted_since, leaf_text, number, said_by, stamp
 
 FIELDS = (
     "owner", "deputy", "purpose", "privilege", "exception", "risk", "environment", "repository", "pipeline",
@@ -186,8 +186,8 @@ def _grant(one: GrantRef) -> GrantView:
     through = f" through {one.through}" if one.through else ""
     given = f"given by {one.by}; " if one.by else ""
     return GrantView(
-        what=f"{one.kind}: {one.what or ''}{through}",
-        since=f"since {stamp(one.since)}" if one.since else "since before the records",
+        what=f"{one.kind}: {one.what}{through}" if one.what else f"{one.kind}{through}",
+        since=granted_since(one.since_how, stamp(one.since) if one.since else None),
         by=given + (f"approved by {one.approver}" if one.approver else "no approval seen"),
         leaf=leaf_text(one.leaf),
     )
