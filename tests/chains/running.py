@@ -72,22 +72,23 @@ def derived(
     damaged: Damaged = (),
     documents: tuple[SealedDocument, ...] = (),
     reviews: tuple[Review, ...] = (),
+    first_leaf: int = 1,
 ) -> Iterator[Derived]:
     """Derive and judge the records of ``files``, in their order, with the sealed ``documents`` of a register."""
-    found = msgspec.structs.replace(committed(folder, files, damaged), documents=documents, reviews=reviews)
+    found = msgspec.structs.replace(committed(folder, files, damaged, first_leaf), documents=documents, reviews=reviews)
     versions = contract if isinstance(contract, Versions) else Versions.of(contract)
     with Engine(memory_mib=300, threads=1) as engine:
         yield Derived(engine, derive(engine, found, versions), versions)
 
 
-def committed(folder: Path, files: Sequence[bytes], damaged: Damaged = ()) -> Committed:
+def committed(folder: Path, files: Sequence[bytes], damaged: Damaged = (), first_leaf: int = 1) -> Committed:
     """What a store would hold of ``files``: parts and skips on disk, duplicates counted, conflicts settled."""
     known = sources()
     wrappings = intake.wrappings_of(known)
     found = [list(frame(Content.of(data), wrappings)) for data in files]
     batches = [intake.batch(framed, 0, 0, known, last=True) for framed in found]
     sealed: list[Sealed] = []
-    pieces, skips, leaf = [], [], 1
+    pieces, skips, leaf = [], [], first_leaf
     for batch in batches:
         leaves = np.full(len(batch), -1, dtype=np.int64)
         for row in range(len(batch)):

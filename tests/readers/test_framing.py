@@ -97,6 +97,15 @@ def test_envelope_without_marker_or_with_other_detail_is_the_record() -> None:
     assert raws(data) == data.splitlines()
 
 
+def test_an_envelope_of_another_sender_is_a_record_of_its_own() -> None:
+    wrappings = (Wrapping(form="bus", inner="detail", marker="detail-type", sender=("source", "aws.")),)
+    sent = [
+        b'{"detail-type":"t","source":%s,"detail":{"a":1}}' % who for who in (b'"aws.s3"', b'"x.aws."', b"null", b"7")
+    ]
+    found = checked_frames(b"\n".join((*sent, b'{"detail-type":"t","detail":{"a":1}}')), wrappings)
+    assert [framed.form for framed in found] == ["bus", *[FORM_LINES] * 4]
+
+
 def test_lookup_output_gives_the_escaped_string() -> None:
     inner = json.dumps({"eventID": "é", "text": 'a "quoted" \\ b'})
     pages = json.dumps({"NextToken": "t", "Events": [{"EventId": "1", "CloudTrailEvent": inner, "Resources": []}] * 2})

@@ -7,13 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from custody.cli.register.page import _name
 from custody.model.contracts import EMPTY
 from custody.model.register import SealedDocument
 from custody.model.times import microseconds
 from custody.register import build as register
 from custody.register.claims import tags_of
 from custody.register.documents import parse_document
-from custody.register.entries import entries, entry
+from custody.register.entries import ending_in, entries, entry
 from custody.register.entry import Said, When
 from custody.register.times import DAY, State
 from tests.chains.running import Derived, derived
@@ -133,6 +134,16 @@ def test_any_name_leads_to_the_entry(chains: Derived) -> None:
     assert [one.identity for one in entries(chains.engine)] == ["payments-deploy"]
 
 
+def test_the_last_part_of_a_name_leads_nowhere_and_is_told(chains: Derived) -> None:
+    build(chains)
+
+    assert entry(chains.engine, "deploy") is None
+    assert ending_in(chains.engine, "deploy") == [ROLE]
+    assert ending_in(chains.engine, "eploy") == []
+    assert ending_in(chains.engine, "") == []
+    assert ending_in(chains.engine, "%") == []
+
+
 def test_an_entry_can_be_written_as_json_and_read_again(chains: Derived) -> None:
     build(chains, *TWO)
     found = entry(chains.engine, ROLE)
@@ -172,3 +183,10 @@ def test_the_shape_of_the_tables_follows_their_sql() -> None:
 
     assert len(texts) == len(set(texts))
     assert all(any(name in text for text in texts) for name in register.TABLES)
+
+
+def test_a_name_without_room_gives_way_to_a_shorter_one_that_can_be_copied() -> None:
+    long = "aws_arn:111122223333:arn:aws:iam::111122223333:role/payments-deploy-production"
+    assert _name(long, 90) == "arn:aws:iam::111122223333:role/payments-deploy-production"
+    assert _name(long, 50) == "aws:111122223333:role/payments-deploy-production"
+    assert _name(long, 20) == "arn:aws:i…production"

@@ -132,7 +132,7 @@ def findings(case: Derived, rule: str) -> dict[str, Finding]:
 @pytest.mark.parametrize(
     ("role", "number", "best", "words"),
     [
-        ("whole", 1, "indicated", "inline buckets; trust; the trail is not proved whole since it was made"),
+        ("whole", 1, "indicated", "inline buckets; trust; the trail is not proved whole since it, its groups"),
         ("whole", 2, "indicated", "its session policy (inline) takes something away"),
         ("whole", 3, "indicated", "they changed about when it was issued"),
         ("missing", 1, "indicated", "not resolved: arn:aws:iam::111122223333:policy/gone: its text is in no record"),
@@ -171,6 +171,55 @@ def test_a_history_in_a_trail_that_is_proved_whole_is_proved(estate: Derived) ->
     finally:
         estate.engine.run("DELETE FROM whole_periods")
         judging.prepare(estate.engine, load(), iam.us(60))
+
+
+def versioned(name: str, minute: int, event: str = "CreatePolicy") -> bytes:
+    """A managed policy that is made, or a version of it."""
+    request = {"policyName": name, "policyArn": policy_arn(name), "policyDocument": READ, "setAsDefault": True}
+    response = {"policy": {"arn": policy_arn(name)}, "policyVersion": {"versionId": "v2", "isDefaultVersion": True}}
+    return call(event, minute, request, response)
+
+
+def member(user: str, group: str) -> tuple[bytes, ...]:
+    """A user with a key, in a group that gets an inline policy."""
+    key = f"AKIA{user.upper():A<16.16}"
+    answer = {"accessKey": {"userName": user, "accessKeyId": key, "status": "Active"}}
+    arn = f"arn:aws:iam::{iam.ACCOUNT}:user/{user}"
+    return (
+        call("CreateUser", 1, {"userName": user}, {"user": {"arn": arn, "userName": user}}),
+        call("AddUserToGroup", 2, {"userName": user, "groupName": group}),
+        call("PutGroupPolicy", 3, {"groupName": group, "policyName": "buckets", "policyDocument": READ}),
+        call("CreateAccessKey", 10, {"userName": user}, answer),
+    )
+
+
+def test_groups_and_policies_from_before_the_whole_trail_keep_it_from_being_proved(tmp_path: Path) -> None:
+    """What they were before it is not seen: a version between, a policy of the group."""
+    attached = [
+        call("AttachRolePolicy", 2, {"roleName": role, "policyArn": policy_arn(role)}) for role in ("older", "newer")
+    ]
+    group = {"arn": f"arn:aws:iam::{iam.ACCOUNT}:group/seen", "groupName": "seen"}
+    records = (
+        versioned("older", -500),
+        *(created(role, 1) for role in ("older", "newer")),
+        versioned("newer", 1),
+        *attached,
+        *(issued(role) for role in ("older", "newer")),
+        call("CreateGroup", 1, {"groupName": "seen"}, {"group": group}),
+        *member("inseen", "seen"),
+        *member("inunseen", "unseen"),
+    )
+    (tmp_path / "contract.yaml").write_text(
+        'classes:\n  users: {match: {subject: "aws:user/in*"}, population: machine}\n'
+    )
+    with derived(tmp_path, [iam.lines(*records)], read_contract(tmp_path / "contract.yaml")) as case:
+        whole = f"('aws.cloudtrail', '{iam.ACCOUNT}', 'us-east-1', {iam.us(0)}, {iam.us(60)})"
+        case.engine.run(f"INSERT INTO whole_periods VALUES {whole}")
+        judging.prepare(case.engine, load(), iam.us(60))
+        found = {key: each[QUESTION] for key, each in case.verdicts().items()}
+
+    told = {key[4:10]: each.state.value for key, each in found.items() if not key.startswith("AKIAB")}
+    assert told == {"OLDERA": "unproven", "NEWERA": "proved", "INSEEN": "proved", "INUNSE": "unproven"}
 
 
 ROW = privilege_known.Row(

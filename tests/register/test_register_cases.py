@@ -1,6 +1,7 @@
 """Every case under ``tests/cases/register``: records and sealed documents in, and what the register must say.
 
-A case is a folder with ``sealed.json`` (the versions of documents in order: file, ``at``, ``signers``), the YAML files
+A case is a folder with ``sealed.json`` (the versions of documents in order: file, ``at``, ``signers``, and the ``leaf``
+where it is after the records, whose first is 1001), the YAML files
 that it names, ``expected.json`` and optionally ``contract.yaml`` and ``input*`` (records; those in ``input.ndjson``
 beside the cases where it has none). ``expected.json`` may hold what ``Expected`` says: verdicts and texts by the last
 letters of a key and the question, the findings of the rules about the register as rule, severity and subject, rows of
@@ -31,17 +32,19 @@ ALONE = [folder for folder in COLLECTED if list(folder.glob("input*"))]
 SHARED = [folder for folder in COLLECTED if folder not in ALONE]
 RULES = ("register-incomplete", "contradicting-claims", "claim-expired", "name-of-two-identities")
 OWN_RULES = [rule for rule in load() if rule.id in (*RULES, "owner", "purpose")]
-FIRST_LEAF = 1001
+ARRIVED = 1001
+"""The leaf of the first record: documents are sealed before."""
 
 Cell = str | int | bool | None
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One sealed version: the file, when it was sealed, and whose names its signature bears."""
+    """One sealed version: the file, when it was sealed, whose names its signature bears, and where it stands."""
 
     file: str
     at: str
     signers: tuple[str, ...] = ()
+    leaf: int | None = None
 
 
 class Expected(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -62,14 +65,14 @@ def sealed(folder: Path) -> tuple[SealedDocument, ...]:
     return tuple(
         SealedDocument(
             document=parse_document((folder / each.file).read_bytes(), each.file),
-            leaf=leaf,
+            leaf=leaf if each.leaf is None else each.leaf,
             at=microseconds(each.at) or 0,
             by="ann",
             signature=Signature(method="ssh", principals=each.signers, key="SHA256:k", anchor="0" * 64)
             if each.signers
             else None,
         )
-        for leaf, each in enumerate(told, FIRST_LEAF)
+        for leaf, each in enumerate(told, 1)
     )
 
 
@@ -125,7 +128,9 @@ def _check(case: Derived, findings: Sequence[Finding], expected: Expected) -> No
 @pytest.fixture(scope="module")
 def common(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Derived]:
     """The chains of the records that most cases have in common."""
-    with derived(tmp_path_factory.mktemp("common"), [(CASES / "input.ndjson").read_bytes()]) as case:
+    with derived(
+        tmp_path_factory.mktemp("common"), [(CASES / "input.ndjson").read_bytes()], first_leaf=ARRIVED
+    ) as case:
         yield case
 
 
@@ -144,7 +149,7 @@ def test_case(folder: Path, tmp_path: Path) -> None:
     expected = msgspec.json.decode((folder / "expected.json").read_bytes(), type=Expected)
     contract = read_contract(folder / "contract.yaml") if (folder / "contract.yaml").exists() else EMPTY
     records = [path.read_bytes() for path in sorted(folder.glob("input*"))]
-    with derived(tmp_path, records, contract, documents=sealed(folder)) as case:
+    with derived(tmp_path, records, contract, documents=sealed(folder), first_leaf=ARRIVED) as case:
         _check(case, case.report.findings, expected)
 
 

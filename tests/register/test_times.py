@@ -120,14 +120,14 @@ def test_what_ran_out_stands_only_where_nobody_else_claims() -> None:
 def test_another_mouth_speaks_against_the_best() -> None:
     found = told(claim("x", vouched=True), claim("y", "register:b"), claim("z", "contract:c", known_at=None))
 
-    assert found[-1] == (10, None, "x", "vouched", "z, says contract:c; y, says register:b")
+    assert found[-1] == (10, None, "x", "vouched", "z, says contract class c; y, says register document b")
 
 
 def test_a_source_of_several_values_contradicts_where_none_agrees() -> None:
     tags = (claim("x", "inventory:s", known_at=None), claim("y", "inventory:s", known_at=None))
 
     assert told(claim("x", vouched=True), *tags)[-1][4] is None
-    assert told(claim("z", vouched=True), *tags)[-1][4] == "x, says inventory:s"
+    assert told(claim("z", vouched=True), *tags)[-1][4] == "x, says inventory s"
 
 
 @pytest.mark.parametrize(

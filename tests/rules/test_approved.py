@@ -8,7 +8,8 @@ from custody.model.contracts import Approval, Contract, IdentityClass
 from custody.model.register import Document, Party, SealedDocument, Signature
 from custody.model.verdicts import Severity, State, Verdict
 from custody.rules import approved
-from custody.rules.approving import Given, Member, People, given_of, unframed
+from custody.rules.approving import Given, Member, People, given_of
+from custody.rules.packed import unframed
 from tests.chains.running import derived
 from tests.rules.test_judges import of
 
@@ -37,17 +38,19 @@ def member(
     return framed(leaf, exact, ended, name, party, signer)
 
 
-def judged(approval: Approval, *given: str, members: tuple[str, ...] = (), used_for: str | None = None) -> Verdict:
+def judged(
+    approval: Approval, *given: str, members: tuple[str, ...] = (), used_for: str | None = None, skew: int = 0
+) -> Verdict:
     contract = Contract(classes=(IdentityClass(name="c", match=(), approval=approval),))
     row = of(
-        approved.Row, identity_class="c", needed=NEEDED, used_for=used_for, via="run 1", given=list(given),
+        approved.Row, identity_class="c", needed=NEEDED, skew=skew, used_for=used_for, via="run 1", given=list(given),
         members=list(members) or None, leaves=[3],
     )  # fmt: skip
     return approved.judge(row, contract)
 
 
 def test_values_come_back_whatever_is_in_them() -> None:
-    assert unframed(framed("a", None, "12:3\x1f:", "é\N{DUCK}")) == ["a", None, "12:3\x1f:", "é\N{DUCK}"]
+    assert unframed(framed("a", None, "12:3\x1f:", "é\N{DUCK}")) == ["a", "", "12:3\x1f:", "é\N{DUCK}"]
     assert given_of([decision(approver="9:x\x1f")])[0].approver == "9:x\x1f"
 
 
@@ -102,8 +105,13 @@ def test_two_names_of_one_person_count_once() -> None:
     one = (member(BOB, "bob@example.com"), member("person:jira:b.example", "bob@example.com"))
     team = (member(BOB, "team:release"), member("person:jira:b.example", "team:release"))
 
-    assert judged(two, *both).state is State.PROVED
-    assert judged(two, *both, members=team).state is State.PROVED
+    apart = (member(BOB, "bob@example.com"), member("person:jira:b.example", "ben@example.com"))
+
+    assert judged(two, *both, members=apart).state is State.PROVED
+    assert judged(two, decision(), decision(4, approver=CAROL)).state is State.PROVED
+    for unsure in (judged(two, *both), judged(two, *both, members=team)):
+        assert (unsure.state, unsure.severity) == (State.UNPROVEN, None)
+        assert "they may be fewer people" in unsure.text
     fewer = judged(two, *both, members=one)
     assert (fewer.state, fewer.severity) == (State.UNPROVEN, Severity.MEDIUM)
     assert "fewer people" in fewer.text
@@ -138,6 +146,23 @@ def test_what_is_wrong_with_an_approval(given: tuple[str, ...], wanted: State, w
 
     assert verdict.state is wanted
     assert words in verdict.text
+
+
+def test_an_approval_that_is_late_by_less_than_the_clocks_may_be_apart_violates_nothing() -> None:
+    barely, late = (judged(Approval(by="*"), decision(time=NEEDED + by), skew=60) for by in (60, 61))
+
+    assert (barely.state, barely.severity) == (State.UNPROVEN, Severity.MEDIUM)
+    assert barely.title == "approved after use"
+    assert late.state is State.VIOLATED
+
+
+def test_one_name_in_two_cases_may_be_one_person() -> None:
+    shouted = BOB.replace("bob", "Bob")
+    own = judged(Approval(by="*"), decision(approver=shouted, requester=BOB))
+    twice = judged(Approval(by="*", count=2), decision(), decision(4, approver=shouted))
+
+    assert (own.state, own.title) == (State.UNPROVEN, "approved by the same person")
+    assert (twice.state, twice.severity) == (State.UNPROVEN, Severity.MEDIUM)
 
 
 def test_people_are_joined_over_a_third_name() -> None:

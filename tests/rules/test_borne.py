@@ -51,6 +51,15 @@ def test_which_findings_a_suppression_means(target: dict[str, str], meant: bool)
     assert bool(found.unmatched) is not meant
 
 
+def test_a_contract_does_not_excuse_itself() -> None:
+    hidden = suppression(rule="contract-weakened", subject="*")
+    about = [finding(rule="contract-weakened", subject=f"contract:{digest}") for digest in ("d", "e", "d:2")]
+    found = suppress(about, sealed(hidden), NOW)
+
+    assert [each.subject for each in found.findings] == ["contract:d", "contract:d:2"]
+    assert [each.subject for each in found.suppressed] == ["contract:e"]
+
+
 def test_a_suppressed_finding_says_who_bears_it() -> None:
     (found,) = suppress([finding()], sealed(suppression(finding=finding().id)), NOW).suppressed
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from custody.model.contracts import Contract, Environment, Exempt, Hours, IdentityClass
@@ -33,6 +34,10 @@ def pack(*parts: object) -> str:
     return SEPARATOR.join("" if part is None else str(part) for part in parts)
 
 
+def frame(*parts: object) -> str:
+    return "".join(f"{len(str(part))}:{part}" for part in parts)
+
+
 def one(**given: object) -> Contract:
     top = {name: given.pop(name) for name in ("environments", "provenance") if name in given}
     return Contract(classes=(IdentityClass(name="c", match=(("subject", "*"),), **given),), **top)  # type: ignore[arg-type]  # fields by name
@@ -46,7 +51,7 @@ def test_a_text_of_a_log_stays_whole_whatever_is_in_it() -> None:
     hostile = f"a{SEPARATOR}b\x1b[31m<script>"
 
     assert unpacked(pack(7, "x", hostile), 3) == ["7", "x", hostile]
-    assert targets.read(pack(1, 2, "s3.amazonaws.com", "", hostile)).resource == hostile
+    assert targets.read(frame(1, 2, hostile, "", hostile)) == Target(1, 2, hostile, "", hostile)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_a_call_without_a_resource_is_not_held_against_a_pattern_on_resources() 
 
 
 def depends(*used: str, listed: list[str] | None = None, key: str = "aws_akid:aws:ASIA") -> dependency_not_declared.Row:
-    packed = [pack("c", key, number, 2, service, "", "") for number, service in enumerate(used, 1)]
+    packed = [frame("c", key, frame(number, 2, service, "", "")) for number, service in enumerate(used, 1)]
     return of(dependency_not_declared.Row, subject=ROLE, used=packed, listed=listed)
 
 
@@ -119,7 +124,7 @@ def test_many_things_are_told_as_a_few_names_and_a_number() -> None:
 
 
 def within(*used: str, **given: object) -> used_within.Row:
-    packed = [pack(number, 3, service, "", "") for number, service in enumerate(used, 1)]
+    packed = [frame(number, 3, service, "", "") for number, service in enumerate(used, 1)]
     known = {
         "uses": 3,
         "key": "aws_akid:aws:ASIA",
@@ -284,7 +289,7 @@ def acted(*acts: tuple[str, str], **given: object) -> person_used_credential.Row
         ({}, None, None),
         ({}, "machine", State.VIOLATED),
         ({}, "person", None),
-        ({"identity": "payments"}, None, State.VIOLATED),
+        ({"identity": "payments", "whole": True}, None, State.UNPROVEN),
         ({"identity": "payments"}, "person", None),
         ({"machines": 4, "machine_leaf": 9}, None, State.UNPROVEN),
         ({"machines": 4, "machine_leaf": 9}, "unknown", None),
@@ -297,6 +302,36 @@ def test_whose_an_identity_is_is_declared(
     verdict = person_used_credential.judge(row, one(population=population))
 
     assert (None if verdict is None else verdict.state) is wanted
+
+
+def test_a_short_name_in_the_register_weighs_less_than_a_whole_key() -> None:
+    act = (person_used_credential.ASKED, "user/ann")
+    rows = (acted(act, identity="payments", whole=whole) for whole in (True, False))
+    found = [person_used_credential.judge(row, one()) for row in rows]
+
+    assert [each and each.severity for each in found] == [Severity.MEDIUM, Severity.LOW]
+
+
+def test_a_role_of_a_database_in_two_environments_may_be_two() -> None:
+    contract = one(
+        environments=(Environment(name="prod", match=("prod*",)), Environment(name="test", match=("test*",)))
+    )
+    seen = [pack(1, "resource", "c", "prod-accounts"), pack(2, "resource", "c", "test-accounts")]
+    role, made_up = (
+        of(two_environments.Row, subject=f"db_role:postgresql:{name}", seen=seen)
+        for name in ("report", "v-token-app-0123456789abcdefghij-1772438520")
+    )
+    asked = msgspec.structs.replace(
+        contract, classes=(msgspec.structs.replace(contract.classes[0], environments=("prod",)),)
+    )
+    found = [two_environments.judge(row, each) for row in (role, made_up) for each in (contract, asked)]
+
+    assert [each and (each.state, each.severity) for each in found] == [
+        (State.UNPROVEN, Severity.LOW),
+        (State.UNPROVEN, Severity.LOW),
+        (State.UNPROVEN, Severity.MEDIUM),
+        (State.VIOLATED, None),
+    ]
 
 
 def test_a_console_of_people_in_a_shared_role_is_nothing_to_find() -> None:

@@ -29,7 +29,7 @@ SEALED = SealedDocument(document=DOCUMENT, leaf=900, at=1, by="ann@example.com")
             "person_in_the_place_of_a_machine",
             "person-used-credential",
             "machine",
-            ("violated", "medium", 1),
+            ("unproven", "low", 1),
             "the register has it as app",
         ),
     ],

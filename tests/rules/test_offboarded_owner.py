@@ -13,8 +13,9 @@ from tests.chains.running import derived
 from tests.rules.test_judges import of
 
 ACCOUNT = "111122223333"
+HOUR = 3_600_000
 GONE = microseconds("2026-01-05T12:00:00Z")
-ROLES = ("by-register", "by-team", "by-github", "by-iam", "still-owned", "left-over", "owner-stays")
+ROLES = ("by-register", "by-team", "by-github", "by-iam", "still-owned", "left-over", "owner-stays", "back")
 
 
 def call(number: int, time: str, name: str, request: object, response: object = None, **given: object) -> object:
@@ -45,18 +46,28 @@ def records() -> list[object]:
     return found
 
 
-def left() -> object:
+def changed(number: int, action: str, user: str, *, org: str = "example-org", later: int = 0) -> object:
     return {
-        "@timestamp": GONE // 1000 if GONE else 0, "_document_id": "left-1", "action": "org.remove_member",
-        "actor": "lead", "org": "example-org", "user": "ann",
+        "@timestamp": (GONE or 0) // 1000 + later, "_document_id": f"left-{number}", "action": action,
+        "actor": "lead", "org": org, "user": user,
     }  # fmt: skip
+
+
+def members() -> list[object]:
+    """Of GitHub: ann has left, though another organisation took her; cy was back an hour later."""
+    return [
+        changed(1, "org.remove_member", "ann"),
+        changed(2, "org.add_member", "ann", org="another-org", later=HOUR),
+        changed(3, "org.remove_member", "cy"),
+        changed(4, "org.add_member", "cy", later=HOUR),
+    ]
 
 
 def documents() -> tuple[SealedDocument, ...]:
     owners = {
         "by-register": "ann@example.com", "by-team": "team:payments", "by-github": "github_user:github:ann",
         "by-iam": f"arn:aws:iam::{ACCOUNT}:user/ann", "still-owned": "team:platform", "left-over": "ann@example.com",
-        "owner-stays": "bob@example.com",
+        "owner-stays": "bob@example.com", "back": "github_user:github:cy",
     }  # fmt: skip
     identities = tuple(
         Declared(
@@ -79,7 +90,7 @@ def documents() -> tuple[SealedDocument, ...]:
 
 
 def found(folder: Path) -> dict[str, Finding]:
-    lines = [b"\n".join(map(msgspec.json.encode, each)) for each in (records(), [left()])]
+    lines = [b"\n".join(map(msgspec.json.encode, each)) for each in (records(), members())]
     with derived(folder, lines, documents=documents()) as case:
         return {each.subject: each for each in case.report.findings if each.rule == "offboarded-owner"}
 

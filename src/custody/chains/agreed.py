@@ -37,7 +37,8 @@ def _versions(versions: Versions) -> Iterator[tuple[Cell, ...]]:
         subject = f"contract:{digest}" + (f":{seen[digest]}" if seen[digest] > 1 else "")
         weaker, excused = weaker_than_before(versions, index)
         yield (
-            index, subject, digest, each.leaf, each.at, each.contract.since, "\n".join(weaker), excused
+            index, subject, digest, each.leaf, each.at, each.contract.since,
+            "\n".join(" ".join(one.splitlines()) for one in weaker), excused,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -38,12 +39,18 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[tuple[str, int | None], ...]
 
 
-def build(engine: Engine, names: Sequence[tuple[str, str]], as_of: int | None = None) -> tuple[Found, ...]:
+def build(
+    engine: Engine,
+    names: Sequence[tuple[str, str]],
+    as_of: int | None = None,
+    erased: Mapping[str, int] = MappingProxyType({}),
+) -> tuple[Found, ...]:
     """Make ``whole_periods``; gives every certificate. ``names`` are the files that were read, with content hashes.
 
     ``as_of`` is the time of judgement (µs): digests must have come until two hours before it.
+    ``erased`` counts the records of each source that were read and erased since: they are not missing.
     """
-    found = [*_cloudtrail(engine, names, None if as_of is None else as_of - DELIVERED), *_expected(engine)]
+    found = [*_cloudtrail(engine, names, None if as_of is None else as_of - DELIVERED), *_expected(engine, erased)]
     rows = [
         (each.shown.source, each.shown.account, each.shown.region, since, until)
         for each in found
@@ -150,16 +157,18 @@ def _certified(span: Span) -> Found:
     return Found(shown=shown, whole=span.whole, problems=span.problems)
 
 
-def _expected(engine: Engine) -> list[Found]:
+def _expected(engine: Engine, erased: Mapping[str, int]) -> list[Found]:
     found = []
     for each in expectation.load():
         expected, received, since, until, example = engine.one(each.sql)
         if isinstance(expected, int) and expected and isinstance(received, int):
-            found.append(_counted(each, expected, received, since, until, example))
+            missing = max(expected - received - erased.get(each.source, 0), 0)
+            found.append(_counted(each, (expected, received, missing), since, until, example if missing else None))
     return found
 
 
-def _counted(each: Expectation, expected: int, received: int, since: object, until: object, example: object) -> Found:
+def _counted(each: Expectation, counts: tuple[int, int, int], since: object, until: object, example: object) -> Found:
+    expected, received, missing = counts
     problems = () if example is None else (str(example),)
     shown = Certificate(
         source=each.source,
@@ -173,7 +182,7 @@ def _counted(each: Expectation, expected: int, received: int, since: object, unt
         signatures={},
         whole=(),
         problems=problems,
-        problems_total=expected - received,
+        problems_total=missing,
     )
-    said = tuple((f"{expected - received} of {expected} lines are missing: {problem}", None) for problem in problems)
+    said = tuple((f"{missing} of {expected} lines are missing: {problem}", None) for problem in problems)
     return Found(shown=shown, whole=(), problems=said)

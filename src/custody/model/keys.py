@@ -5,6 +5,7 @@ credential that a key belongs to has a stable id derived from the key alone, nev
 """
 
 import hashlib
+import re
 
 import msgspec
 
@@ -99,6 +100,10 @@ def scoped(kind: str, scope: str, value: str) -> str:
 
 GITHUB_ISSUER = "token.actions.githubusercontent.com"
 """Who issues the tokens of GitHub's workflow runs; enterprises have an issuer of their own below it."""
+
+
+MADE_UP = re.compile(r"db_role:postgresql:v-.*-[A-Za-z0-9]{20}-[0-9]{10}")
+"""A role that Vault's default template named: twenty random characters are in it. It is one credential, no identity."""
 
 
 def names_of(text: str) -> tuple[str, ...]:

@@ -103,6 +103,16 @@ class TrustView(msgspec.Struct, frozen=True, kw_only=True):
     wide: str | None
 
 
+class ClaimedPrivilege(msgspec.Struct, frozen=True, kw_only=True):
+    """A privilege that somebody declares: nothing shows that it is there. ``said_by`` is as the claims have it."""
+
+    what: str
+    said_by: str
+    signer: str | None
+    note: str | None
+    leaf: LeafRef | None
+
+
 class PrivilegesView(msgspec.Struct, frozen=True, kw_only=True):
     """What one principal may do as of a time (RFC 3339; None: as far as the records go).
 
@@ -120,3 +130,5 @@ class PrivilegesView(msgspec.Struct, frozen=True, kw_only=True):
     trust: tuple[TrustView, ...]
     unresolved: tuple[str, ...]
     outside: tuple[str, ...]
+    declared: tuple[ClaimedPrivilege, ...] = ()
+    """What the register claims, where no grant was read."""

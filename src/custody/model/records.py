@@ -31,7 +31,8 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     for each element the first one whose ``beside``, ``inner`` and ``marker`` are there is taken, else the element is
     the record, in the form of the first such wrapping without ``inner`` (``array`` where there is none). ``text`` is a
     regular expression that the string in ``inner`` must begin with: other messages of the same container are left to
-    other sources.
+    other sources. ``sender`` is a member of the wrapper and how its text must begin: what others may send in the same
+    wrapping is no record of this source.
     """
 
     form: str
@@ -41,6 +42,7 @@ class Wrapping(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     marker: str | None = None
     beside: str | None = None
     text: str | None = None
+    sender: tuple[str, str] | None = None
 
 
 class TextFraming(msgspec.Struct, frozen=True, gc=False, kw_only=True):

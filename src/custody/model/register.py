@@ -111,3 +111,13 @@ class SealedDocument(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     by: str
     signature: Signature | None = None
+
+
+def sayer(said_by: str) -> str:
+    """Who says a claim, in words: ``register document payments``, ``contract class deploy``, ``inventory SOURCE``.
+
+    ``said_by`` is as the ``claims`` table has it.
+    """
+    place, _, name = said_by.partition(":")
+    kind = {"register": "register document", "contract": "contract class"}.get(place, place)
+    return f"{kind} {name}".rstrip()

@@ -25,6 +25,7 @@ class Wrapper(msgspec.Struct, frozen=True):
     encoded: bool
     marker: str | None
     text: str | None = None
+    sender: tuple[str, str] | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -123,7 +124,7 @@ class Framer:
 
 def _wrappers(wrappings: Sequence[Wrapping]) -> tuple[Wrapper, ...]:
     return tuple(
-        Wrapper(tuple(w.inner.split(".")), w.form, w.encoded, w.marker, w.text)
+        Wrapper(tuple(w.inner.split(".")), w.form, w.encoded, w.marker, w.text, w.sender)
         for w in wrappings
         if w.inner is not None
     )
@@ -136,6 +137,8 @@ def _inner(wrapper: Wrapper, value: dict[str, object]) -> object:
         inner = inner.get(name) if isinstance(inner, dict) else None
     marked = wrapper.marker is None or wrapper.marker in value
     if wrapper.text is not None and isinstance(inner, str) and re.match(wrapper.text, inner) is None:
+        return None
+    if wrapper.sender is not None and not str(value.get(wrapper.sender[0])).startswith(wrapper.sender[1]):
         return None
     return inner if marked and isinstance(inner, str if wrapper.encoded else dict) else None
 

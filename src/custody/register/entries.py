@@ -137,6 +137,16 @@ def identity_of(engine: Engine, name: str) -> str | None:
     return None if key is None else identity_of(engine, key)
 
 
+def ending_in(engine: Engine, name: str, most: int = 3) -> list[str]:
+    """Names of identities of which ``name`` is the last part, at most so many: what somebody may have meant."""
+    text = name.strip()
+    rows = engine.rows(
+        "SELECT DISTINCT n.name FROM identity_names n WHERE right(n.name, ?) IN (?, ?) ORDER BY n.name LIMIT ?",
+        [len(text) + 1, f"/{text}", f":{text}", most],
+    )
+    return [str(found) for (found,) in rows] if text else []
+
+
 class _Reading:
     """The tables, read for some identities at a time."""
 

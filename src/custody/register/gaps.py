@@ -14,7 +14,7 @@ import msgspec
 
 from custody.chains.join import listed
 from custody.engine.duck import Cell, Engine
-from custody.model.register import SealedDocument
+from custody.model.register import SealedDocument, sayer
 from custody.register.standing import Claim, Members, contradicts, members_of
 
 SINGLE = ("kind", "owner", "deputy", "purpose", "risk", "repository", "pipeline", "workload")
@@ -69,4 +69,4 @@ def _contradictions(engine: Engine, members: Members) -> Iterator[tuple[Cell, ..
         against = contradicts(first, others, members) if field in SINGLE else None
         if against is not None:
             leaf = min((one.leaf for one in (first, *others) if one.leaf is not None), default=None)
-            yield identity, field, f"{field}: {first.value}, says {first.said_by}; {against}", leaf
+            yield identity, field, f"{field}: {first.value}, says {sayer(first.said_by)}; {against}", leaf

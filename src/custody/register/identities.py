@@ -4,17 +4,20 @@
 last_seen (µs), credentials, leaf (of the first record that shows it, NULL where only a document does).
 ``identity_names``: name (a key or a short name), identity, how (``declared``, ``observed``), leaf.
 ``key_identities``: key (of a credential), identity, name (by which it is reached), exact, contested (BOOLEAN; see
-``names``). Only credentials of machines and of unknown population have one.
+``names``). Only credentials of machines and of unknown population have one; one that goes by nothing but a name
+that Vault made up has none.
 
 The identity of a credential is the principal that it speaks for, else the workload that it is bound to, else itself,
 under the stable id that a document gives to one of their names. Principals that an inventory lists or a record shows
-being made are identities without a credential; people, groups, policies and service roles of providers are none.
+being made are identities without a credential; people, groups, policies and service roles of providers are none. Nor is
+a database role that Vault made up a name for, unless a document declares it: it is a credential.
 """
 
 from collections.abc import Sequence
 
 from custody.chains.join import listed
 from custody.engine.duck import Cell, Engine
+from custody.model.keys import MADE_UP
 from custody.model.register import IdentityKind, SealedDocument
 from custody.register import names
 from custody.register.versions import in_force
@@ -51,6 +54,12 @@ KIND = f"""
          ELSE CASE regexp_extract({{name}}, '^([a-z0-9_]+):', 1) {_KINDS} ELSE '{IdentityKind.WORKLOAD.value}' END END
 """
 """The kind of identity that a key names, as SQL over ``name``."""
+
+
+def _lasting(name: str) -> str:
+    """That Vault did not make up the name, as SQL."""
+    return f"regexp_extract({name}, '^{MADE_UP.pattern}$') = ''"
+
 
 LISTED_PRINCIPALS = f"""
     CREATE OR REPLACE TABLE listed_principals AS
@@ -94,6 +103,8 @@ KEY_IDENTITIES = f"""
     LEFT JOIN declared_as w ON w.name = c.workload
     LEFT JOIN declared_as k ON k.name = c.key
     WHERE c.population IN ('machine', 'unknown')
+      AND (coalesce(s.identity, w.identity, k.identity) IS NOT NULL
+           OR {_lasting("coalesce(c.subject, c.workload, c.key)")})
 """
 
 IDENTITIES = f"""
@@ -115,6 +126,7 @@ IDENTITIES = f"""
                l.first_seen, 0, l.leaf
         FROM listed_principals l
         LEFT JOIN declared_as a ON a.name = l.name
+        WHERE a.identity IS NOT NULL OR {_lasting("l.name")}
         UNION ALL
         SELECT d.identity, d.kind, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
                CAST(NULL AS BIGINT), 0, CAST(NULL AS BIGINT)
@@ -124,7 +136,7 @@ IDENTITIES = f"""
     GROUP BY i.identity
 """
 
-NAMES = """
+NAMES = f"""
     CREATE OR REPLACE TABLE identity_names AS
     SELECT name, identity, 'observed' AS how, min(leaf) AS leaf
     FROM (
@@ -135,6 +147,7 @@ NAMES = """
         SELECT l.name, coalesce(a.identity, l.name), l.leaf
         FROM listed_principals l
         LEFT JOIN declared_as a ON a.name = l.name
+        WHERE a.identity IS NOT NULL OR {_lasting("l.name")}
     ) seen
     GROUP BY name, identity
     UNION ALL

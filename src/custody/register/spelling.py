@@ -3,7 +3,7 @@
 import re
 
 from custody.errors import SourceError
-from custody.model.keys import aws_arn, parse
+from custody.model.keys import MADE_UP, aws_arn, parse
 
 _PATH = re.compile(r"(arn:[^:]*:iam::[^:]*:(?:role|user))/(?:[^/]+/)*([^/]+)")
 _SESSION = re.compile(r"arn:([^:]*):sts::([^:]*):assumed-role/([^/]+)(?:/.*)?")
@@ -26,12 +26,18 @@ def canonical(name: str) -> str:
 
 
 def is_key(name: str) -> bool:
-    """Whether a name in canonical form is a whole key: nothing else goes by it."""
+    """Whether a name in canonical form is a whole key: nothing else goes by it.
+
+    Logs name no server with a role of a database, and some no cluster: another one may have the same name, unless
+    Vault made it up.
+    """
     try:
-        parse(name)
+        key = parse(name)
     except SourceError:
         return False
-    return True
+    if key.type.startswith("db_role"):
+        return MADE_UP.fullmatch(name) is not None
+    return not (key.type.startswith("k8s_") and key.scope == "-")
 
 
 def plain(value: str) -> str:

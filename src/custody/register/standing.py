@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 import msgspec
 
 from custody.engine.duck import Cell, Engine
-from custody.model.register import SealedDocument
+from custody.model.register import SealedDocument, sayer
 from custody.register.spelling import plain
 from custody.register.times import State, state_of
 from custody.register.versions import in_force
@@ -159,7 +159,7 @@ def contradicts(best: Claim, standing: Iterable[Claim], members: Members) -> str
         if one.said_by != best.said_by:
             by.setdefault(one.said_by, []).append(one.value)
     told = [
-        f"{min(values)}, says {who}"
+        f"{min(values)}, says {sayer(who)}"
         for who, values in sorted(by.items())
         if not any(agree(best.value, value, members) for value in values)
         and not (who.startswith("contract:") and best.said_by.startswith("contract:"))

@@ -22,21 +22,22 @@ from custody.model.verdicts import (
     unproven,
     violated,
 )
-from custody.rules.approving import DENY, GRANT, WITHDRAW, Given, People, framed, given_of, members_of
-from custody.rules.packed import named
+from custody.rules.approving import DENY, GRANT, WITHDRAW, Given, People, given_of, members_of
+from custody.rules.packed import framed, named
 from custody.rules.rule import Rule
 from custody.rules.settling import Settles
 
 FACTS = f"""
     WITH facts AS (
         SELECT a.key, a.approver, a.requester, a.executor, a.effect, a.time, a.until, a.leaf, a.via, a.target,
-               a.grade = 'exact' AND a.asserter = 'issuer' AS strong,
+               a.grade = 'exact' AND a.asserter = 'issuer' AS strong, coalesce(s.skew, 0) AS skew,
                coalesce(u.first_use, i.issued_at) AS needed,
                nullif(regexp_extract(a.related, '^github_environment:.*/([^/]+)$', 1), '') AS approved_for,
                nullif(regexp_extract(i.workload, ':environment:([^:]+)', 1), '') AS used_for
         FROM approvals a
         LEFT JOIN uses u ON u.key = a.key
         LEFT JOIN issues i ON i.key = a.key
+        LEFT JOIN skews s ON s.source = a.source AND s.other = coalesce(u.source, i.source)
     ), people AS (
         SELECT key, approver AS name FROM facts WHERE approver IS NOT NULL
         UNION
@@ -56,7 +57,7 @@ FACTS = f"""
         FROM known
         GROUP BY key
     )
-    SELECT f.key, min(f.needed) AS needed, min(f.used_for) AS used_for, min(f.via) AS via,
+    SELECT f.key, min(f.needed) AS needed, max(f.skew) AS skew, min(f.used_for) AS used_for, min(f.via) AS via,
            array_sort(array_agg(DISTINCT {
     framed(
         "f.leaf",
@@ -86,6 +87,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     run: str | None
     issue_disputed: bool
     needed: int | None
+    skew: int | None
     used_for: str | None
     via: str | None
     given: list[str] | None
@@ -131,6 +133,9 @@ def judge(row: Row, contract: Contract) -> Verdict:
     entitled = [each for each, shows in shown.items() if shows is not None]
     if people.least(_approvers(entitled)) < asked.count:
         told = f"approved before use by {who}; whether that is {asked.by} is not known"
+        return unproven(told, Best.INDICATED, *leaves)
+    if people.surely(_approvers(entitled)) < asked.count:
+        told = f"approved before use by {who} and others, whose names are of several systems: they may be fewer people"
         return unproven(told, Best.INDICATED, *leaves)
     number = len(_approvers(counted))
     by = _short(min(_approvers(entitled)))
@@ -199,7 +204,9 @@ def _doubtful(row: Row, asked: Approval, found: Found, people: People, leaves: t
     """Enough names, but some stand for one person, or the client names what they approved."""
     who = _short(min(_approvers(found.good)))
     if people.least(_approvers(found.good)) < asked.count:
-        told = f"{len(_approvers(found.good))} names approved, and the register says that they are fewer people"
+        told = (
+            f"{len(_approvers(found.good))} names approved, and by the register or their spelling they are fewer people"
+        )
         return indicated(told, Severity.MEDIUM, *leaves, settles=Settles.APPROVALS, title="too few approvals")
     return unproven(f"approved before use by {who}, through {row.via}, which the client names", Best.INDICATED, *leaves)
 
@@ -207,7 +214,9 @@ def _doubtful(row: Row, asked: Approval, found: Found, people: People, leaves: t
 def _wrong(row: Row, asked: Approval, found: Found, leaves: tuple[int, ...]) -> Verdict:
     """Approvals that do not suffice: a violation where issuers assert every link, else worth acting on."""
     what, title = _fault(row, asked, found)
-    sure = not found.renamed or len(_approvers((*found.good, *found.renamed))) < asked.count
+    barely = (each for each in found.late if each.time <= (row.needed or 0) + (row.skew or 0))
+    doubtful = (*found.renamed, *barely)
+    sure = not doubtful or len(_approvers((*found.good, *doubtful))) < asked.count
     if sure and all(each.strong for each in found.given):
         return violated(what, Basis.OBSERVED, *leaves)
     via = "" if all(each.strong for each in found.given) else f" (through {row.via})"

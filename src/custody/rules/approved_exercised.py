@@ -1,28 +1,26 @@
 """Was what was done what had been approved: inside the window of the approval, by the role that it names?
 
 An approval that no contract asks for still says how far it goes. Its window is what the approving system wrote as its
-end; its scope is compared only where it is a typed key of the kind that the credential speaks for (a role approved, a
-role used): a scope in words is nobody's to judge. Whether there was an approval at all, in time and by whom, is asked
-by ``approved``.
+end, and what the clocks of the two systems may be apart; its scope is compared only where it is a typed key of the kind
+that the credential speaks for (a role approved, a role used): a scope in words is nobody's to judge. Whether there was
+an approval at all, in time and by whom, is asked by ``approved``.
 """
 
 import msgspec
 
+from custody.chains.clocks import UNMEASURED
 from custody.model.contracts import Contract
 from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Severity, Verdict, indicated, violated
 from custody.rules.rule import Rule
 from custody.rules.settling import Settles
 
-MARGIN = 60_000_000
-"""How far (µs) the clocks of the approving and the using system may be apart before a use counts as late."""
-
 ROLE = "concat(regexp_extract({0}, '^aws_arn:([^:]*):', 1), '/', regexp_extract({0}, '([^/]*)$', 1))"
 """The SQL of a role's account and name: an approval may write it with its path."""
 
 FACTS = f"""
     WITH grants AS (
-        SELECT a.key, a.until, a.object, a.leaf, a.via, a.grade = 'exact' AND a.asserter = 'issuer' AS strong
+        SELECT a.key, a.until, a.object, a.leaf, a.source, a.via, a.grade = 'exact' AND a.asserter = 'issuer' AS strong
         FROM approvals a
         WHERE a.effect = 'approval.grant'
           AND NOT EXISTS (SELECT 1 FROM approvals w
@@ -30,7 +28,7 @@ FACTS = f"""
                             AND w.time >= a.time)
     ), bounds AS (
         SELECT key, max(until) AS until, bool_and(strong) AS strong, min(via) AS via, min(leaf) AS leaf,
-               min(object) AS scope
+               min(object) AS scope, min(source) AS source
         FROM grants
         GROUP BY key
         HAVING count(*) = count(until)
@@ -38,8 +36,9 @@ FACTS = f"""
         SELECT p.key, count(*) AS uses, max(p.time) AS last, min(p.leaf) AS first_leaf, max(p.leaf) AS last_leaf
         FROM parts p
         JOIN bounds b ON b.key = p.key
-        WHERE p.stage = 'use' AND p.outcome = 'success' AND p.time > b.until + {MARGIN} AND p.invoked_by IS NULL
-          AND NOT p.extra AND NOT p.in_conflict
+        LEFT JOIN skews k ON k.source = b.source AND k.other = p.source
+        WHERE p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL
+          AND p.time > b.until + greatest({UNMEASURED}, coalesce(k.skew, 0)) AND NOT p.extra AND NOT p.in_conflict
         GROUP BY p.key
     ), scopes AS (
         SELECT g.key, min(g.object) AS scope, bool_and(g.strong) AS strong, min(g.via) AS via, min(g.leaf) AS leaf
@@ -57,7 +56,7 @@ FACTS = f"""
     LEFT JOIN bounds b ON b.key = c.key
     LEFT JOIN late l ON l.key = c.key
     LEFT JOIN scopes s ON s.key = c.key AND c.successes > 0
-    WHERE (s.key IS NOT NULL OR (l.key IS NOT NULL AND (c.not_after IS NULL OR c.not_after > b.until + {MARGIN})))
+    WHERE (s.key IS NOT NULL OR (l.key IS NOT NULL AND (c.not_after IS NULL OR c.not_after > b.until + {UNMEASURED})))
       AND c.population IN ('machine', 'unknown')
 """
 

@@ -5,29 +5,14 @@ For one it counts where the group itself signed the document that names its memb
 before the approval was: a list of members that is written afterwards proves nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from custody.model.contracts import matches
+from custody.rules.packed import unframed
 
 GRANT, DENY, WITHDRAW = "approval.grant", "approval.deny", "approval.withdraw"
-
-
-def framed(*parts: str) -> str:
-    """The SQL of several values in one text, each behind its length: names in it are free for any log to choose."""
-    texts = (f"coalesce(CAST({part} AS VARCHAR), '')" for part in parts)
-    return "concat(" + ", ".join(f"length({text}), ':', {text}" for text in texts) + ")"
-
-
-def unframed(text: str) -> list[str | None]:
-    """The values of such a text; an empty one is a null."""
-    found: list[str | None] = []
-    while text:
-        length, _, rest = text.partition(":")
-        found.append(rest[: int(length)] or None)
-        text = rest[int(length) :]
-    return found
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +55,8 @@ def members_of(texts: Sequence[str] | None) -> tuple[Member, ...]:
 
 
 def _given(text: str) -> Given:
-    leaf, strong, effect, time, target, until, approver, requester, executor, environment = unframed(text)
+    parts = (each or None for each in unframed(text))
+    leaf, strong, effect, time, target, until, approver, requester, executor, environment = parts
     return Given(
         leaf=int(leaf or 0),
         strong=strong == "true",
@@ -86,7 +72,7 @@ def _given(text: str) -> Given:
 
 
 def _member(text: str) -> Member:
-    leaf, exact, ended, name, party, signers = unframed(text)
+    leaf, exact, ended, name, party, signers = (each or None for each in unframed(text))
     return Member(
         name=name or "",
         exact=exact == "true",
@@ -102,28 +88,33 @@ def _number(text: str | None) -> int | None:
 
 
 class People:
-    """Who is who, as far as the register says."""
+    """Who is who, as far as the register says. Names that differ in case alone may be one: most systems see no case."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._persons: dict[str, set[str]] = {}
         for each in members:
             if _is_person(each.party):
-                self._persons.setdefault(each.name, set()).add(each.party)
+                self._persons.setdefault(each.name.lower(), set()).add(each.party)
 
     def perhaps_one(self, one: str | None, other: str | None) -> bool:
         """Whether two names may be one person: the same name, or names of one person of the register."""
         if one is None or other is None:
             return False
-        return one == other or bool(self._persons.get(one, set()) & self._persons.get(other, set()))
+        first, second = one.lower(), other.lower()
+        return first == second or bool(self._persons.get(first, set()) & self._persons.get(second, set()))
 
     def least(self, names: Iterable[str]) -> int:
-        """How many people there are at least, if all names that may be one person are one."""
-        groups: list[set[str]] = []
-        for name in sorted(set(names)):
-            meeting = [group for group in groups if any(self.perhaps_one(name, other) for other in group)]
-            groups = [group for group in groups if group not in meeting] + [{name}.union(*meeting)]
-        return len(groups)
+        """How many people there are at least, if all names that the register or their spelling makes one are one."""
+        return _groups(names, self.perhaps_one)
+
+    def surely(self, names: Iterable[str]) -> int:
+        """How many people there surely are: names of two systems are one person, unless the register knows two."""
+        return _groups(names, lambda one, other: self.perhaps_one(one, other) or self._unknown(one, other))
+
+    def _unknown(self, one: str, other: str) -> bool:
+        known = self._persons.get(one.lower()) and self._persons.get(other.lower())
+        return _system(one) != _system(other) and not known
 
     def entitlement(self, given: Given, by: str, needed: int | None) -> tuple[int, ...] | None:
         """The leaf that shows that who approved is one of those who may, () where their name does; None for neither."""
@@ -139,6 +130,20 @@ class People:
             and (each.ended is None or needed is None or each.ended > needed)
         ]  # fmt: skip
         return (min(leaves),) if leaves else None
+
+
+def _groups(names: Iterable[str], are_one: Callable[[str, str], bool]) -> int:
+    groups: list[set[str]] = []
+    for name in sorted(set(names)):
+        meeting = [group for group in groups if any(are_one(name, other) for other in group)]
+        groups = [group for group in groups if group not in meeting] + [{name}.union(*meeting)]
+    return len(groups)
+
+
+def _system(key: str) -> tuple[str, str]:
+    """The system that knows somebody by a key: the family of its type, and its scope."""
+    kind, scope, *_ = [*key.split(":", 2), ""]
+    return kind.partition("_")[0], scope
 
 
 def _is_person(party: str) -> bool:

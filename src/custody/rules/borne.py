@@ -45,7 +45,8 @@ def excepted(found: Finding, exempt: Exempt) -> Finding:
 def suppress(findings: Sequence[Finding], versions: Versions, as_of: int | None) -> Suppressed:
     """Divide the findings. Where several suppressions name one, the one that lasts longest counts.
 
-    One that has ended leaves its finding in the list, and says there that it has.
+    One that has ended leaves its finding in the list, and says there that it has. No version of the contract excuses
+    itself: what is found of it stays.
     """
     index = versions.index_at(as_of)
     held = versions.sealed[index] if index >= 0 else SealedContract(contract=versions.contract(index))
@@ -58,7 +59,8 @@ def suppress(findings: Sequence[Finding], versions: Versions, as_of: int | None)
     stay: list[Finding] = []
     gone: list[Finding] = []
     for found in findings:
-        named = list(_naming(found, by_id, by_rule))
+        own = found.subject.startswith(f"contract:{held.contract.digest}")
+        named = [] if own else list(_naming(found, by_id, by_rule))
         used.update(named)
         best = max(named, key=lambda one: (ends[one], one.reason, one.owner), default=None)
         over = best is not None and as_of is not None and ends[best] <= as_of

@@ -3,9 +3,11 @@
 import msgspec
 
 from custody.model.contracts import Contract
-from custody.model.times import text
+from custody.model.times import until_text
 from custody.model.verdicts import Severity, Verdict, indicated
 from custody.rules.rule import Rule
+
+SECOND = 1_000_000
 
 FACTS = """
     SELECT c.identity AS subject, c.identity AS who, CAST(NULL AS VARCHAR) AS key,
@@ -34,8 +36,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Indicated, and loud: the end was announced from the beginning."""
     told = [_told(*claim.split(chr(0), 1)) for claim in row.claims]
-    since = "since" if len(told) == 1 else "the first since"
-    return indicated(f"{', '.join(told)} ran out, {since} {text(row.expires)}", Severity.HIGH, *row.leaves)
+    first = "" if len(told) == 1 else ", the first"
+    last = until_text(row.expires // SECOND * SECOND)
+    return indicated(f"{', '.join(told)} ran out{first} on {last}", Severity.HIGH, *row.leaves)
 
 
 def _told(field: str, value: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Severity, Verdict, indicated, violated
 from custody.rules import targets
-from custody.rules.packed import PRINCIPAL, named, packed, unpacked
+from custody.rules.packed import PRINCIPAL, framed, named, unframed
 from custody.rules.rule import Rule
 from custody.rules.shared_names import SAME_NAME, of_many_servers
 from custody.rules.targets import Target
@@ -30,7 +30,7 @@ FACTS = f"""
         GROUP BY t.principal
     )
     SELECT u.principal AS subject, {named("u.principal")} AS who, CAST(NULL AS VARCHAR) AS key, u.contract_version,
-           array_sort(array_agg({packed("u.identity_class", "u.key", targets.TARGET)})) AS used,
+           array_sort(array_agg({framed("u.identity_class", "u.key", targets.TARGET)})) AS used,
            min(l.patterns) AS listed
     FROM told u
     LEFT JOIN listed l ON l.principal = u.principal
@@ -77,7 +77,7 @@ def _of_register(row: Row, used: list[Target]) -> Verdict | None:
 
 
 def _read(text: str) -> tuple[str, str, Target]:
-    name, key, rest = unpacked(text, 3)
+    name, key, rest = unframed(text)
     return name, key, targets.read(rest)
 
 

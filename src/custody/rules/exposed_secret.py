@@ -120,7 +120,7 @@ def judge(row: Row, contract: Contract) -> Verdict | None:  # noqa: ARG001  # th
 def _found(row: Row) -> str:
     if row.only_user:
         which = "the only key of this user" if row.candidates == 1 else f"one of {row.candidates} keys of this user"
-        return f"AWS put the user under quarantine at {text(row.since)}: {which} alive then that the logs show"
+        return f"the user got AWS's quarantine policy at {text(row.since)}: {which} alive then that the logs show"
     where = f" in {row.place}" if row.place and not row.place.startswith("found ") else ""
     if row.by_issuer and row.issuer_since == row.since:
         return f"AWS found the key in public at {text(row.since)}"

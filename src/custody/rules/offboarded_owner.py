@@ -2,8 +2,8 @@
 
 Who owns an identity is declared, so this indicates and no more. That the owner has gone is told by the register (a
 party with ``ended``, or a team all of whose members have ended) or by a log: a member removed from an organisation of
-GitHub, a user of IAM deleted. A log counts only where the claim names its exact key. Nothing is said of an identity
-that has another owner who is still there.
+GitHub, a user of IAM deleted, and not back since. A log counts only where the claim names its exact key. Nothing is
+said of an identity that has another owner who is still there.
 """
 
 import msgspec
@@ -18,6 +18,8 @@ from custody.rules.settling import Settles
 LEFT = ", ".join(
     f"'{effect}'" for effect in ("member.delete", "member.remove", "member.suspend", *of_kind(Kind.PRINCIPAL_END))
 )
+
+BACK = "'member.add', 'user.create'"
 
 FACTS = f"""
     WITH now AS (
@@ -45,6 +47,10 @@ FACTS = f"""
         FROM owners o
         JOIN parts p ON p.key = o.owner OR regexp_replace(p.key, '^aws_arn:[^:]*:', '') = o.owner
         WHERE p.stage IN ('change', 'end') AND p.effect IN ({LEFT}) AND p.outcome = 'success' AND NOT p.in_conflict
+          AND NOT EXISTS (SELECT 1 FROM parts b
+                          WHERE b.key = p.key AND b.stage = 'change' AND b.effect IN ({BACK}) AND b.outcome = 'success'
+                            AND b.time >= p.time
+                            AND (b.effect = 'user.create' OR coalesce(b.object, '') = coalesce(p.object, '')))
         GROUP BY o.owner
     ), left_by AS (
         SELECT owner, time, leaf, told_by, row_number() OVER (PARTITION BY owner ORDER BY time, told_by) AS position

@@ -2,8 +2,10 @@
 
 Seen where a person signs in to a console as a machine's identity, where a session of it is the console's, and where a
 person's own credential asked for one of it, by an exact link. What makes an identity a machine's is the contract
-(``population: machine``) or the register, which holds no others. An identity that neither speaks of, and that both
-machines and people get credentials of, is worth a look. What a client says of itself (its agent) is not looked at.
+(``population: machine``). The register holds no others, but is a claim of how things are: that a person used what it
+names is worth a look, and less so where only a short name says so, which a role of another account may have too. An
+identity that neither speaks of, and that both machines and people get credentials of, is worth a look too. What a
+client says of itself (its agent) is not looked at.
 """
 
 import msgspec
@@ -42,7 +44,7 @@ FACTS = f"""
         SELECT DISTINCT principal, concat('aws:', regexp_extract(principal, '^aws_arn:([0-9]+):', 1), ':',
                                           regexp_extract(principal, ':((role|user)/.*)$', 1)) FROM acted
     ), declared AS (
-        SELECT s.principal, min(n.identity) AS identity
+        SELECT s.principal, min(n.identity) AS identity, bool_or(s.name = s.principal) AS whole
         FROM spelt s JOIN identity_names n ON n.name = s.name AND n.how = 'declared'
         GROUP BY s.principal
     ), machines AS (
@@ -54,7 +56,8 @@ FACTS = f"""
     )
     SELECT a.principal AS subject, {named("a.principal")} AS who, CAST(NULL AS VARCHAR) AS key,
            array_sort(array_agg({packed("a.leaf", "a.how", named("a.person"))})) AS acts,
-           min(d.identity) AS identity, min(m.credentials) AS machines, min(m.leaf) AS machine_leaf
+           min(d.identity) AS identity, bool_or(d.whole) AS whole, min(m.credentials) AS machines,
+           min(m.leaf) AS machine_leaf
     FROM acted a
     LEFT JOIN declared d ON d.principal = a.principal
     LEFT JOIN machines m ON m.principal = a.principal
@@ -70,12 +73,13 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     key: str | None
     acts: list[str]
     identity: str | None
+    whole: bool | None
     machines: int | None
     machine_leaf: int | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict | None:
-    """Violated where the identity is declared a machine's; indicated where machines are seen to share it."""
+    """Violated where the contract calls it a machine's; indicated where the register does, or machines share it."""
     acts = [_read(text) for text in row.acts]
     leaves = [leaf for leaf, _, _ in acts]
     one = contract.class_of(fields_of(row.subject, ""))
@@ -84,7 +88,8 @@ def judge(row: Row, contract: Contract) -> Verdict | None:
     if one is not None and one.population == "machine":
         return violated(f"{_told(acts)}; its class is of machines", Basis.OBSERVED, *leaves)
     if row.identity is not None:
-        return violated(f"{_told(acts)}; the register has it as {row.identity}", Basis.OBSERVED, *leaves)
+        severity = Severity.MEDIUM if row.whole else Severity.LOW
+        return indicated(f"{_told(acts)}; the register has it as {row.identity}", severity, *leaves)
     asked = [each for each in acts if each[1] == ASKED]
     if not asked or row.machines is None or row.machine_leaf is None:
         return None

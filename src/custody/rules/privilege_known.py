@@ -2,8 +2,9 @@
 
 What is asked for is knowledge, not that the privilege is right: every grant of its principal at that time, the text of
 each, and whether a session policy took something away. It is proved only where the principal's whole history is seen,
-from its making on, in a trail that is proved to be whole. A list of grants says what there is, and not since when: it
-indicates. What policies on resources, of the organisation or of endpoints add or take away is outside of the answer.
+from its making on, and that of its groups and policies, in a trail that is proved to be whole. A list of grants says
+what there is, and not since when: it indicates. What policies on resources, of the organisation or of endpoints add or
+take away is outside of the answer.
 """
 
 import msgspec
@@ -46,7 +47,8 @@ FACTS = f"""
            s.since IS NOT NULL AND a.time < s.since + {SETTLED} AND s.since > s.made AS fresh,
            s.until IS NOT NULL AND a.time + {SECOND} > s.until AS late,
            EXISTS (SELECT 1 FROM whole_periods w
-                   WHERE w.source = 'aws.cloudtrail' AND w.region = s.region AND w.since <= s.made AND w.until >= a.time
+                   WHERE w.source = 'aws.cloudtrail' AND w.region = s.region
+                     AND w.since <= s.watched AND w.until >= a.time
                      AND w.account = regexp_extract(s.principal, '^aws_arn:([0-9]+):', 1)) AS whole,
            EXISTS (SELECT 1 FROM grant_disputes d
                    WHERE d.principal = s.principal AND d.time >= s.made AND d.time <= a.time) AS in_dispute,
@@ -123,7 +125,7 @@ def _missing(row: Row) -> str | None:
         return "whether a session policy takes something away is not recorded"
     if row.session_policy is not None:
         return f"its session policy ({row.session_policy}) takes something away that is not evaluated"
-    return None if row.whole else "the trail is not proved whole since it was made"
+    return None if row.whole else "the trail is not proved whole since it, its groups and its policies were made"
 
 
 RULE = Rule(

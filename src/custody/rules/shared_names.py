@@ -1,9 +1,6 @@
 """Names that two servers may both have: what one log says of such a name need not be about the other's."""
 
-import re
-
-MADE_UP = re.compile(r"db_role:postgresql:v-.*-[A-Za-z0-9]{20}-[0-9]{10}")
-"""A role that Vault's default template named: twenty random characters are in it."""
+from custody.model.keys import MADE_UP
 
 SAME_NAME = "the records name no server, and another one may have a principal of this name"
 

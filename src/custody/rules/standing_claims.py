@@ -1,18 +1,21 @@
 """What the register says of an identity at the time of one credential, for the questions of owner and purpose.
 
 Proved takes all of this: a claim in force when the credential was issued (or first used, where its issue was not read),
-sealed before that, signed by who may say it; a credential that reaches the identity by the very key that the same
-version of the document names, as issuer or verifier assert it; and nobody who says otherwise.
+sealed before that (by its time, and by its place in the log: before the record of the issue arrived), signed by who may
+say it; a credential that reaches the identity by the very key that the same version of the document names, as issuer or
+verifier assert it; and nobody who says otherwise.
 """
 
 import msgspec
 
+from custody.model.register import sayer
 from custody.model.times import text
 from custody.model.verdicts import Best
 
 FACTS = """
     SELECT k.key, s.value, s.said_by, s.grade, s.signer, s.known_at, s.expires, s.against, s.leaf AS document,
-           k.exact AND d.name IS NOT NULL AS exact, k.contested
+           k.exact AND d.name IS NOT NULL AS exact, k.contested,
+           coalesce(s.leaf >= coalesce(c.issue_leaf, c.first_use_leaf), FALSE) AS arrived_before
     FROM key_identities k
     JOIN credentials c ON c.key = k.key
     JOIN standing s ON s.identity = k.identity AND s.field = '{field}'
@@ -39,6 +42,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     document: int | None
     exact: bool | None
     contested: bool | None
+    arrived_before: bool | None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ def told(row: Row) -> Told | None:
     if row.value is None or row.said_by is None:
         return None
     leaves = () if row.document is None else (row.document,)
-    who = row.said_by.replace(":", " ", 1)
+    who = sayer(row.said_by)
     if row.grade == "expired":
         gone = f"{row.value} until {text(row.expires)}, says {who}; nobody claims it since"
         return Told(False, gone, Best.NOTHING, leaves)
@@ -75,8 +79,11 @@ def _doubt(row: Row) -> str | None:
         return f"but {row.against}"
     if row.contested:
         return "the name of this credential is declared for another identity too"
+    if row.arrived_before:
+        return "but its record had arrived before that was sealed: a clock was set back"
     if not row.exact:
-        return "no key of this credential is named there in full, or the records about it are in doubt"
+        told = "no key of this credential is named there in full, or one that another server's may have too"
+        return f"{told}, or the records about it are in doubt"
     return None
 
 

@@ -12,7 +12,7 @@ import msgspec
 from custody.model.contracts import Contract, matches
 from custody.model.keys import aws_arn, names_of
 from custody.rules.asked import of_class
-from custody.rules.packed import packed, unpacked
+from custody.rules.packed import framed, unframed
 
 MOST = 1000
 """Targets of one credential that are looked at; more are counted and not judged."""
@@ -43,7 +43,7 @@ USED_ON = f"""
 """
 """Sound successes, over ``chosen``: a call that was refused touched nothing."""
 
-TARGET = packed("u.leaf", "u.calls", "u.service", "u.led_to", "u.resource")
+TARGET = framed("u.leaf", "u.calls", "u.service", "u.led_to", "u.resource")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -73,8 +73,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def read(text: str) -> Target:
-    """The target that ``TARGET`` packed."""
-    leaf, calls, *rest = unpacked(text, 5)
+    """The target that ``TARGET`` framed."""
+    leaf, calls, *rest = unframed(text)
     return Target(int(leaf), int(calls), *rest)
 
 

@@ -2,7 +2,8 @@
 
 An environment is what the contract says: accounts, and patterns on keys. Where a principal lives, what its credentials
 were bound to by their issuer, and where a verifier recorded a success of theirs, places it. Principals are judged one
-by one: a service that the register knows under a role in each environment has two identities, as it should.
+by one: a service that the register knows under a role in each environment has two identities, as it should. A name that
+two servers may both have (a role of a database) violates nothing: each environment may have one of its own.
 """
 
 import msgspec
@@ -13,6 +14,7 @@ from custody.model.verdicts import Basis, Severity, Verdict, indicated, violated
 from custody.rules.asked import of_contract
 from custody.rules.packed import PRINCIPAL, named, packed, unpacked
 from custody.rules.rule import Rule
+from custody.rules.shared_names import SAME_NAME, of_many_servers
 
 FACTS = f"""
     WITH chosen AS (
@@ -85,10 +87,14 @@ def judge(row: Row, contract: Contract) -> Verdict | None:
     if strange:
         told = f"at work in {_names(strange)}; its class is of no such environment"
         where = f" (seen in {_names(places)})" if len(places) > 1 else ""
+        if of_many_servers(row.subject, None):
+            return indicated(f"{told}{where}; {SAME_NAME}", Severity.LOW, *strange.values(), *places.values())
         return violated(f"{told}{where}", Basis.OBSERVED, *strange.values(), *places.values())
     if len(places) < 2 or _all_listed(row, lists, places):
         return None
     told = f"at work in {_names(places)}, which the contract keeps apart; nothing says that it belongs to both"
+    if of_many_servers(row.subject, None):
+        return indicated(f"{told}; {SAME_NAME}", Severity.LOW, *places.values())
     return indicated(told, Severity.MEDIUM, *places.values())
 
 

@@ -13,8 +13,8 @@ import msgspec
 
 from custody.errors import SourceError
 from custody.model.events import Event, Outcome, Part, Skip, Stage
-from custody.model.records import Identity, Wrapping
-from custody.sources import moments, pasted_secrets, secret_names
+from custody.model.records import Identity
+from custody.sources import eventbridge, moments, pasted_secrets, secret_names
 from custody.sources.source import Source
 
 SCHEME = "health-event/1"
@@ -113,7 +113,7 @@ def _time(found: Notice) -> int:
 SOURCE = Source(
     name="aws.health",
     title="AWS Health notices",
-    wrappings=(Wrapping(form="eventbridge", inner="detail", marker="detail-type"),),
+    wrappings=(eventbridge.WRAPPING,),
     recognise=recognise,
     identify=identify,
     read=read,

@@ -3,7 +3,8 @@
 ``privilege_spans``: principal, since, until (µs; NULL: not bounded), grants, known (of which the text, or what they
 allow, is known), told (in words), unresolved (in words, NULL where nothing is), observed (BOOLEAN: every grant and text
 is told by a change), made (when the principal was made, µs, NULL where that was not seen), made_leaf, region (of the
-trail that told it), leaf.
+trail that told it), watched (µs: from when on the trail must be whole for no change to be missing: the earliest of its
+making, that of its groups, and the changes that put the versions of its policies in force), leaf.
 ``privilege_facts``: principal, identity, population, everything, powers, unused (names, comma-separated, NULL for
 none), narrowed (in words), since, until (the part of the account's trail in which all of this was granted, µs), trust
 (in words: where it is wide), trust_grave (BOOLEAN: strangers fit), trust_leaf, leaf.
@@ -29,7 +30,7 @@ REASONS = 3
 SPANS = {
     "principal": "VARCHAR", "since": "BIGINT", "until": "BIGINT", "grants": "BIGINT", "known": "BIGINT",
     "told": "VARCHAR", "unresolved": "VARCHAR", "observed": "BOOLEAN", "made": "BIGINT", "made_leaf": "BIGINT",
-    "region": "VARCHAR", "leaf": "BIGINT",
+    "region": "VARCHAR", "watched": "BIGINT", "leaf": "BIGINT",
 }  # fmt: skip
 FACTS = {
     "principal": "VARCHAR", "identity": "VARCHAR", "population": "VARCHAR", "everything": "VARCHAR",
@@ -51,6 +52,8 @@ PERIODS = """
     SELECT account, min(time), max(time)
     FROM parts WHERE source = 'aws.cloudtrail' AND stage = 'use' AND account IS NOT NULL GROUP BY account
 """
+
+DISPUTED = "SELECT principal, min(time) FROM grant_disputes GROUP BY principal"
 
 
 class Start(msgspec.Struct, frozen=True, array_like=True):
@@ -76,6 +79,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     names: dict[str, tuple[str, str | None]]
     used: dict[str, set[str]]
     periods: dict[str, Period]
+    disputes: dict[str, int]
 
 
 def build(engine: Engine, texts: Texts) -> None:
@@ -84,9 +88,9 @@ def build(engine: Engine, texts: Texts) -> None:
     found: list[tuple[Cell, ...]] = []
     if engine.number("SELECT count(*) FROM grants"):
         library, known = Library(engine, texts), _known(engine)
-        for principal, grants in groupby(state.rows(engine, WHOSE), key=lambda each: each.principal):
+        for _, grants in groupby(state.rows(engine, WHOSE), key=lambda each: each.principal):
             own = list(grants)
-            spans += _spans(own, library, known.starts.get(principal))
+            spans += _spans(own, library, known)
             found += _facts(own, library, known)
     engine.table("privilege_spans", SPANS, spans)
     engine.table("privilege_facts", FACTS, found)
@@ -101,10 +105,11 @@ def _known(engine: Engine) -> _Known:
         for row in engine.rows("SELECT principal, since, leaf, region FROM principal_starts")
     )
     return _Known(
-        starts={each.principal: each for each in starts},
+        starts={state.common(each.principal): each for each in starts},
         names={str(name): (str(identity), _text(whose)) for name, identity, whose in engine.rows(NAMES)},
         used=used,
         periods={str(row[0]): msgspec.convert(row[1:], Period) for row in engine.rows(PERIODS)},
+        disputes={state.common(str(row[0])): _number(row[1]) for row in engine.rows(DISPUTED)},
     )
 
 
@@ -112,14 +117,18 @@ def _text(cell: Cell) -> str | None:
     return None if cell is None else str(cell)
 
 
-def _spans(own: Sequence[Grant], library: Library, start: Start | None) -> Iterator[tuple[Cell, ...]]:
+def _number(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
+
+
+def _spans(own: Sequence[Grant], library: Library, known: _Known) -> Iterator[tuple[Cell, ...]]:
     """The stretches of a principal's history between two changes of what it holds."""
     times = sorted(set(_turns(own, library)))
     bounds = (None, *times, None) if len(times) <= MOST_SPANS else (*times[-MOST_SPANS:], None)
     for since, until in pairwise(bounds):
         then = state.at(own, library, since if since is not None else until - 1 if until is not None else LATEST)
         if then.grants:
-            yield _span(own, then, since, until, start)
+            yield _span(own, then, since, until, known)
 
 
 def _turns(own: Sequence[Grant], library: Library) -> Iterator[int]:
@@ -131,17 +140,34 @@ def _turns(own: Sequence[Grant], library: Library) -> Iterator[int]:
             yield from (made for made in library.created(other) if made is not None)
 
 
-def _span(
-    own: Sequence[Grant], then: State, since: int | None, until: int | None, start: Start | None
-) -> tuple[Cell, ...]:
-    made = start if start and since is not None and start.since <= since else None
-    known = sum(found.document.problem is None for found in then.reads.values())
+def _span(own: Sequence[Grant], then: State, since: int | None, until: int | None, known: _Known) -> tuple[Cell, ...]:
+    made = _made(own[0].principal, since, known)
+    behind = [_made(state.group_of(each), since, known) for each in then.grants if each.kind == "group"]
+    texts = [found.since for found in then.reads.values() if found.since is not None]
+    watched = [*texts, *(each.since for each in (made, *behind) if each is not None)]
+    read = sum(found.document.problem is None for found in then.reads.values())
     silent = len(then.grants) - len(then.reads)
     return (
-        own[0].principal, since, until, len(then.grants), known + silent, _told(then.grants),
-        _reasons(then.effective.unresolved), then.observed, made.since if made else None, made.leaf if made else None,
-        made.region if made else None, min(each.leaf for each in then.grants),
+        own[0].principal, since, until, len(then.grants), read + silent, _told(then.grants),
+        _reasons((*then.effective.unresolved, *_disputed(then, until, known))), then.observed and None not in behind,
+        made.since if made else None, made.leaf if made else None, made.region if made else None,
+        min(watched, default=None), min(each.leaf for each in then.grants),
     )  # fmt: skip
+
+
+def _made(principal: str, since: int | None, known: _Known) -> Start | None:
+    """When a principal or group was seen to be made, if that was before ``since``."""
+    start = known.starts.get(state.common(principal))
+    return start if start and since is not None and start.since <= since else None
+
+
+def _disputed(then: State, until: int | None, known: _Known) -> Iterator[str]:
+    """What lends the principal its grants or their texts, and of whose changes a record is in conflict."""
+    for grant in then.grants:
+        behind = state.group_of(grant) if grant.kind == "group" else state.key_of(grant.what or "")
+        disputed = known.disputes.get(state.common(behind)) if grant.kind in ("group", "managed", "boundary") else None
+        if disputed is not None and (until is None or disputed < until):
+            yield f"{grant.kind} {grant.what}: a record of a change is in conflict"
 
 
 def _told(grants: Sequence[Grant]) -> str:

@@ -62,11 +62,15 @@ COLUMNS = ", ".join(f'"{name}"' for name in Grant.__struct_fields__)
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
-    """A text that was looked up: the document, the leaf that it stands in, and whether a change told it."""
+    """A text that was looked up: the document, the leaf that it stands in, and whether a change told it.
+
+    ``since`` (µs) is when a change made a managed policy's version the one in force.
+    """
 
     document: Document
     leaf: int | None = None
     observed: bool = False
+    since: int | None = None
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,11 +96,11 @@ class Library:
         self._texts, self._near = texts, dict[int, tuple[PolicyText, ...]]()
         self._shared: dict[str, list[Grant]] = defaultdict(list)
         for grant in rows(engine, f"kind IN {TEXT_KINDS} OR principal LIKE '%:group/%'"):
-            self._shared[_common(grant.principal)].append(grant)
+            self._shared[common(grant.principal)].append(grant)
 
     def shared(self, principal: str) -> Sequence[Grant]:
         """The grants of a group or the versions of a policy; those of a role of Kubernetes by its name."""
-        return self._shared.get(_common(principal), ())
+        return self._shared.get(common(principal), ())
 
     def texts(self, grant: Grant) -> tuple[PolicyText, ...]:
         """The texts in the record of a grant."""
@@ -117,7 +121,7 @@ class Library:
 
     def managed(self, arn: str, time: int) -> Read:
         """The text of a managed policy that was in force: as changes tell it, else as a list has it."""
-        known = [each for each in self.shared(_key(arn)) if each.kind == "version"]
+        known = [each for each in self.shared(key_of(arn)) if each.kind == "version"]
         found = self._by_changes([each for each in known if each.since is not None and each.since <= time])
         return found or self._by_list([each for each in known if each.since is None], time)
 
@@ -143,17 +147,17 @@ class Library:
     def _by_changes(self, changes: Sequence[Grant]) -> Read | None:
         """The version that was last made the default, and its text; None where no change tells one."""
         versions: dict[str | None, tuple[bytes | None, int]] = {}
-        default: tuple[str | None, int] | None = None
+        default: tuple[str | None, int, int | None] | None = None
         for change in sorted(changes, key=lambda each: (each.since or 0, each.leaf)):
             if change.effect == "policy.default":
-                default = (change.what, change.leaf)
+                default = (change.what, change.leaf, change.since)
             for told in self.texts(change):
                 versions[told.name] = (told.text, change.leaf)
-                default = (told.name, change.leaf) if told.default else default
+                default = (told.name, change.leaf, change.since) if told.default else default
         if default is None:
             return None
         text, leaf = versions.get(default[0], (None, default[1]))
-        return Read(document=policy.read(text), leaf=leaf, observed=True)
+        return Read(document=policy.read(text), leaf=leaf, observed=True, since=default[2])
 
     def _by_list(self, lists: Sequence[Grant], time: int) -> Read:
         return _agreeing([self._listed(each, time) for each in lists])
@@ -176,7 +180,7 @@ def at(own: Sequence[Grant], library: Library, time: int) -> State:
     """What a principal with the grants ``own`` had at ``time`` (µs)."""
     held_then = [each for each in own if each.holds_at(time) and each.kind not in NOT_HELD]
     groups = [each for each in held_then if each.kind == "group"]
-    inherited = [one for each in groups for one in library.shared(_group(each)) if one.holds_at(time)]
+    inherited = [one for each in groups for one in library.shared(group_of(each)) if one.holds_at(time)]
     every = (*held_then, *inherited)
     reads = {place: found for place, each in enumerate(every) if (found := _read(each, library, time)) is not None}
     trusts = [found for place, found in reads.items() if every[place].kind == "trust"]
@@ -195,20 +199,20 @@ def behind(grant: Grant, library: Library) -> Iterator[Grant]:
     """The grants that decide what a grant means: those of a group with what is behind them, the texts of a policy."""
     match grant.kind:
         case "managed" | "boundary":
-            yield from library.shared(_key(grant.what or ""))
+            yield from library.shared(key_of(grant.what or ""))
         case "role-binding":
             yield from library.shared(grant.what or "")
         case "group":
-            for one in library.shared(_group(grant)):
+            for one in library.shared(group_of(grant)):
                 yield one
                 if one.kind == "managed":
-                    yield from library.shared(_key(one.what or ""))
+                    yield from library.shared(key_of(one.what or ""))
 
 
 def _effective(own: Sequence[Grant], held: Iterable[Held], groups: Sequence[Grant], library: Library) -> Effective:
     principal = own[0].principal if own else ""
     unresolved = [
-        f"group {each.what}: its grants are in no record" for each in groups if not library.shared(_group(each))
+        f"group {each.what}: its grants are in no record" for each in groups if not library.shared(group_of(each))
     ]
     if len(own) > MANY:
         unresolved.append(f"more than {MANY} grants")
@@ -273,18 +277,19 @@ def _agreeing(reads: Sequence[Read]) -> Read:
     return min(reads, key=lambda each: each.leaf or 0)
 
 
-def _group(grant: Grant) -> str:
+def group_of(grant: Grant) -> str:
     """The key of a group by the key of a member: groups are named without their path there."""
     parts = grant.principal.split(":", 2)[2].split(":", 5)
-    return _key(":".join((*parts[:5], f"group/{grant.what}")))
+    return key_of(":".join((*parts[:5], f"group/{grant.what}")))
 
 
-def _key(arn: str) -> str:
+def key_of(arn: str) -> str:
+    """The key of a policy or group by its ARN."""
     parts = arn.split(":", 5)
     return f"aws_arn:{parts[4] if len(parts) == 6 and parts[4] else '-'}:{arn}"
 
 
-def _common(principal: str) -> str:
+def common(principal: str) -> str:
     """A group without its path; anything else as it is."""
     head, found, path = principal.partition(":group/")
     return f"{head}:group/{path.rpartition('/')[2]}" if found else principal

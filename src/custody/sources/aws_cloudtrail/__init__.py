@@ -5,6 +5,7 @@ Log format: "CloudTrail record contents", AWS CloudTrail User Guide. Records com
 """
 
 from custody.model.records import Wrapping
+from custody.sources import eventbridge
 from custody.sources.aws_cloudtrail.event import read
 from custody.sources.aws_cloudtrail.identity import identify, identify_all, recognise
 from custody.sources.source import Source
@@ -17,7 +18,7 @@ SOURCE = Source(
     wrappings=(
         Wrapping(form="delivered", container="Records"),
         Wrapping(form="lookup-events", container="Events", inner="CloudTrailEvent", encoded=True, marker="EventId"),
-        Wrapping(form="eventbridge", inner="detail", marker="detail-type"),
+        eventbridge.WRAPPING,
     ),
     recognise=recognise,
     identify=identify,

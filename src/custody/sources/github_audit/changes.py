@@ -16,6 +16,8 @@ _GONE = {
     "user.destroy": "member.delete",
 }
 """Events by which a person loses what membership or an account gave them."""
+_BACK = frozenset(("org.add_member", "org.restore_member", "business.add_member", "user.unsuspend"))
+"""Events by which a person has it again."""
 _LIMIT = "personal_access_token.expiration_limit_set"
 
 
@@ -30,7 +32,8 @@ def parts(record: Record) -> tuple[Part, ...]:
         return (Part(stage=Stage.CHANGE, effect=record.action, object=thing),)
     if record.action == _LIMIT:
         return (Part(stage=Stage.CHANGE, effect="token.expiration_limit", object=records.text(record.org)),)
-    if (gone := _GONE.get(record.action)) and record.user:
+    gone = "member.add" if record.action in _BACK else _GONE.get(record.action)
+    if gone and record.user:
         person = github_subjects.user_key(record.user)
         return (Part(stage=Stage.CHANGE, key=person, effect=gone, object=records.text(record.org)),)
     return _alert(record) if record.category == "secret_scanning_alert" or record.action == _BYPASS else ()
