@@ -237,9 +237,14 @@ def test_findings_of_a_control_are_those_of_its_rules(sample: Sample, capsys: py
     rules = object_of(capsys, "rules", "--control", "PR.AC-1")["rules"]
     code, out, err = output(capsys, *sample.reading("findings", "--control", "PR.XX-9"))
 
+    _, page, _ = output(capsys, *sample.reading("findings", "--control", "PR.AC-1"))
+
     assert answer["controls"] == ["PR.AA-01", "PR.AA-05"]
-    assert set(some) < set(every)
+    assert isinstance(answer["rules"], list)
     assert isinstance(rules, list)
+    assert answer["rules"] == [each["id"] for each in rules]
+    assert f"PR.AC-1 means PR.AA-01, PR.AA-05; {len(rules)} rules speak to them" in " ".join(page.split())
+    assert set(some) < set(every)
     assert all({"PR.AA-01", "PR.AA-05"} & set(each["controls"]) for each in rules)
     assert (code, out) == (CODES["usage"], "")
     assert "PR.AA-0" in err

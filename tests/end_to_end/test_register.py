@@ -342,6 +342,49 @@ def test_check_compares_with_the_store(story: Story, tmp_path: Path, capsys: pyt
     assert Asked(capsys, "register", "check", str(new), "--strict", *story.options).code == CODES["findings"]
 
 
+def test_check_of_a_wrong_file_says_nothing_of_who_is_declared(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("version: 1\nregister: a\nidentities: {a: {kind: chair}}\n")
+    page = Asked(capsys, "register", "check", str(wrong), *story.options)
+    found = Asked(capsys, "register", "check", str(wrong), "--json", *story.options)
+
+    assert (page.code, found.code) == (CODES["usage"], CODES["usage"])
+    assert "mend what is wrong first" in page.out
+    assert "machine identit" not in page.out
+    assert found.answer()["undeclared"] is None
+
+
+def test_check_counts_entries_that_nobody_answers_for(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported = tmp_path / "all.yaml"
+    Asked(capsys, "register", "export", "--document", "app", "-o", str(exported), *story.options)
+    page = Asked(capsys, "register", "check", str(exported), *story.options)
+    (file,) = Asked(capsys, "register", "check", str(exported), "--json", *story.options).rows("files")
+
+    assert (file["identities"], file["bare"]) == (4, 3)
+    assert "3 entries say no owner or no purpose" in " ".join(page.out.split())
+
+
+def test_privileges_that_are_only_declared_are_told_as_claimed(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Asked(capsys, "privileges", "end", *story.options)
+    found = Asked(capsys, "privileges", "end", "--json", *story.options).answer()
+    before = Asked(capsys, "privileges", "end", "--as-of", "2025-01-01T00:00:00Z", *story.options)
+    (one,) = found["principals"]  # type: ignore[misc]
+
+    assert (page.code, before.code) == (0, CODES["not_found"])
+    assert "CLAIMED" in page.out
+    assert "says register document end, not signed" in page.out
+    assert "no grant of it was read" in page.out
+    assert (one["grants"], one["complete"]) == ([], False)
+    assert [each["what"] for each in one["declared"]] == ["ec2:Describe* on *"]
+    assert Asked(capsys, "privileges", "low", *story.options).code == CODES["not_found"]
+
+
 def test_check_needs_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(ENTRY.format(name="a", owner=ANN.name, purpose="jobs"))
@@ -372,6 +415,7 @@ def test_check_tells_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture
 
     assert found.code == CODES["usage"]
     assert found.out.count("two of the files are called a") == 2
+    assert "every machine identity" not in found.out
     assert "wrong.yaml:3:" in found.out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -396,6 +397,21 @@ def test_verify_names_the_key_of_the_second_log_and_whose_word_it_is(
     text = capsys.readouterr().out
     assert "approvals   custody.local/" in text
     assert "the separation is not" in text
+
+
+def test_a_pack_tells_of_the_reviews_of_its_identities_and_of_no_other(case: Case) -> None:
+    case.open(every=False, identity="*role/app")
+    case.open(every=False, identity="*role/low", name="q2")
+    run(case.folder, [LOGS])
+    path = case.folder / "app.zip"
+
+    assert main(["pack", "--identity", f"{ROLE}app", "-o", str(path), *case.options[:4]]) == 0
+    with zipfile.ZipFile(path) as pack:
+        text = b"".join(pack.read(name) for name in pack.namelist()).decode("utf-8", "replace")
+
+    assert '"review":"q1"' in text
+    assert '"q2"' not in text
+    assert main(["verify", str(path)]) == 0
 
 
 def test_a_run_that_was_cut_off_leaves_pieces_that_belong_to_nothing(

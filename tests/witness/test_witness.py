@@ -1,5 +1,8 @@
 """What a witness cosigns, and what it refuses (C2SP tlog-witness)."""
 
+import http.client
+import multiprocessing
+import socket
 import threading
 from hashlib import sha256
 from pathlib import Path
@@ -10,10 +13,12 @@ from custody.errors import LogError, StoreError, UsageError
 from custody.ledger import note
 from custody.ledger.cosignature import Cosigner, cosignatures
 from custody.ledger.witness_request import MAX_REQUEST, format_request, parse_request
+from custody.witness import server
 from custody.witness.folder import know, make, opened
 from custody.witness.memory import Memory
 from custody.witness.witness import SIZE, Reply, Witness
 from tests.witness.logs import MemoryLog
+from tests.witness.running import served
 
 NOW = 1_772_445_600
 ENTRIES = [f"entry {number}".encode() for number in range(40)]
@@ -230,6 +235,58 @@ def test_a_memory_that_cannot_be_used_cosigns_nothing(tmp_path: Path, watch: Wat
 
     with pytest.raises(StoreError, match="memory failed"):
         Memory(tmp_path / "broken.db")
+
+
+def test_a_memory_that_is_gone_is_not_begun_anew(tmp_path: Path, watch: Watch) -> None:
+    """An empty one in its place could be led to cosign a fork of what the key has cosigned."""
+    watch.witness.add_checkpoint(watch.log.request(0, 20))
+    (tmp_path / "witness" / "memory.db").unlink()
+
+    with pytest.raises(StoreError, match="memory of this witness is gone"):
+        opened(tmp_path / "witness")
+    assert not (tmp_path / "witness" / "memory.db").exists()
+
+
+def test_a_witness_in_several_processes_has_one_history(tmp_path: Path, watch: Watch) -> None:
+    """Two branches of one log, each offered by processes of their own: one of them wins, at every size after."""
+    fork = MemoryLog("log.example.com/one", [*ENTRIES[:5], *(b"other" for _ in range(35))])
+    bodies = [log.request(0, size) for size in range(6, 16) for log in (watch.log, fork)]
+    bodies += [log.request(size, size + 1) for size in range(6, 39) for log in (watch.log, fork)]
+    forked = multiprocessing.get_context("fork")
+    with forked.Pool(4) as pool:
+        asked = [(str(tmp_path / "witness"), body) for body in bodies]
+        statuses = pool.starmap(answered, asked, chunksize=3)
+
+    won = [body for body, status in zip(bodies, statuses, strict=True) if status == 200]
+    branches = [{parse_request(body).point.root for body in won} & roots_of(log) for log in (watch.log, fork)]
+    assert won
+    assert sorted(map(len, branches)) == [0, len(won)]
+    assert set(statuses) <= {200, 409, 422}
+
+
+def answered(folder: str, body: bytes) -> int:
+    """The status that a process of its own gives to a request."""
+    cosigner, memory = opened(Path(folder))
+    return Witness(cosigner, memory, lambda: NOW).add_checkpoint(body).status
+
+
+def roots_of(log: MemoryLog) -> set[bytes]:
+    return {parse_request(log.request(0, size)).point.root for size in range(6, 41)}
+
+
+def test_who_sends_slowly_keeps_no_place(tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PATIENCE", 0.2)
+    with served(tmp_path / "witness") as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=5) as slow:
+            slow.sendall(b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nold 0")
+            assert b" 408 " in slow.recv(100)
+        huge = http.client.HTTPConnection(host, int(port), timeout=5)
+        huge.request("POST", "/add-checkpoint", b"x" * (MAX_REQUEST + 1))
+        assert huge.getresponse().status == 413
+        huge.close()
+
+    assert watch.at(watch.log.origin) == 0
 
 
 def test_a_name_that_no_note_can_carry_is_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ INDENT = 12
 def described(done: Erased) -> str:
     """What went, or would go, what is held, and where the log says so."""
     word = "would go" if done.dry_run else "erased"
-    lines = [_row(word, f"{done.records:,} records of {done.segments:,} segments")]
+    lines = [_row(word, f"{_counted(done.records, 'record')} of {_counted(done.segments, 'segment')}")]
     lines += [_row("", f"{count:,} of {plain(source)}") for source, count in done.sources.items()]
     if done.first is not None:
         lines.append(_row("events", f"{done.first} to {done.last}"))
@@ -34,9 +34,7 @@ def described(done: Erased) -> str:
     if done.statements:
         first, last = done.statements[0], done.statements[-1]
         lines.append(_row("sealed", f"leaf {first}" if first == last else f"leaves {first} to {last}"))
-        lines.append(
-            _row("stays", "entries, hashes and proofs; copies elsewhere (backups, snapshots) are yours to end")
-        )
+        lines.append(_row("stays", "entries, hashes and proofs; copies in backups and snapshots are yours to end"))
     return "\n".join(lines)
 
 
@@ -79,3 +77,7 @@ def covers(scope: Scope) -> str:
 def _row(name: str, told: str) -> str:
     first, *rest = textwrap.wrap(told, WIDTH - INDENT, break_on_hyphens=False) or [""]
     return "\n".join([f"{name:<{INDENT}}{first}", *(" " * INDENT + line for line in rest)])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

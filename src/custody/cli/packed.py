@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from custody.packs.verification import Checked
+from custody.packs.parts import SEAL
+from custody.packs.verification import OWN_WORD, Checked
 from custody.pipeline.pack import Packed
 from custody.reports.safe import plain
 
@@ -56,22 +57,31 @@ def checked(found: Checked) -> str:
 
 
 def _anchored(found: Checked) -> str:
-    said = [f"cosigned by {', '.join(found.cosigned)} of the policy"] if found.cosigned else []
-    if found.time_stamps:
-        said.append(f"{_counted(found.time_stamps, 'time stamp')}, to be checked with openssl ts (README.txt)")
+    own = ", which is the pack's own word" if found.trusted == OWN_WORD else ""
+    said = [f"cosigned by {_witnesses(found.cosigned)}{own}"] if found.cosigned else []
+    said += [f"time stamp of {each.time} by {each.authority or 'an authority'} holds" for each in found.stamped]
+    if found.time_stamps > len(found.stamped):
+        said.append(f"{_counted(found.time_stamps, 'time stamp')}, not checked: give --tsa-roots, or see README.txt")
     return plain("; ".join(said) or "no: evident to holders of an earlier checkpoint")
+
+
+def _witnesses(names: tuple[str, ...]) -> str:
+    return f"{'witness' if len(names) == 1 else 'witnesses'} {', '.join(names)}"
 
 
 def _sealed(found: Checked) -> str:
     seal = found.sealed
     if seal is None:
-        return "no seal beside it: verdicts and reports in it rest on whoever gave it to you"
+        beside = any(path.endswith(SEAL) and "/" not in path for path, _ in found.problems)
+        what = "the seal beside it does not hold" if beside else "no seal beside it"
+        return f"{what}: every document in it (report, verdicts, tables) rests on whoever gave it to you"
     whom = f" for {seal.made_for}" if seal.made_for else ""
-    return plain(f"leaf {seal.leaf}: made by {seal.by}{whom} at {seal.at}")
+    own = "; that too is the pack's own word" if found.trusted == OWN_WORD else ""
+    return plain(f"leaf {seal.leaf}: made by {seal.by}{whom} at {seal.at}{own}")
 
 
 def _why_little(found: Checked) -> str:
-    return "; give --vkey or --policy to find out whose it is" if found.trusted.startswith("the pack") else ""
+    return "; give --vkey or --policy to find out whose it is" if found.trusted == OWN_WORD else ""
 
 
 def _counted(count: int, what: str, many: str | None = None) -> str:

@@ -28,7 +28,8 @@ def described(one: Shown, style: Style) -> str:
     for event in one.events:
         lines += _event(event)
     raw = one.raw()
-    lines.append("kept      " + ("withheld" if raw is None else plain(raw.decode("utf-8", "backslashreplace"))))
+    absent = "withheld" if one.erased is None else plain(one.erased.sentence())
+    lines.append("kept      " + (absent if raw is None else plain(raw.decode("utf-8", "backslashreplace"))))
     return "\n".join(lines)
 
 

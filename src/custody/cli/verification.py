@@ -28,9 +28,10 @@ def described(found: Verified) -> str:
             lines.append(f"{name:<11} and {len(problems) - MOST} more; --json lists all")
     lines += [
         f"log         {plain(found.origin)}, {found.size if found.size is not None else 'no'} leaves",
-        f"records     {found.records:,} payloads agree with their entries"
+        f"records     {found.records - found.erased:,} payloads agree with their entries"
         if found.status == "ok"
-        else f"records     {found.records:,} payloads compared",
+        else f"records     {found.records - found.erased:,} payloads compared",
+        *([f"            {found.erased:,} erased, as the log says; their entries stay"] if found.erased else []),
         f"key         {plain(found.vkey)}",
         f"            trusted: {found.trusted}{_why_little(found.trusted)}",
         *_approvals(found),

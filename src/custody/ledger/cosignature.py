@@ -20,7 +20,8 @@ COSIGNATURE = 0x04
 """The type byte of a timestamped Ed25519 cosignature."""
 
 LENGTH = 8 + 64
-MAX_TIME = 1 << 62
+MAX_TIME = 1 << 37
+"""POSIX seconds that a cosignature may name, at most: past the year 6000, and a time that a calendar has."""
 
 _VKEY = re.compile(r"([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)\Z")
 

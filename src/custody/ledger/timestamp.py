@@ -55,7 +55,7 @@ def roots_of(pem: bytes) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
     except ValueError as error:
-        raise LogError("not certificates in PEM", found=str(error)) from None
+        raise LogError("not certificates in PEM", found=str(error).partition(". ")[0]) from None
 
 
 def check(answer: bytes, note: bytes, roots: tuple[x509.Certificate, ...], nonce: int | None = None) -> Stamped:
@@ -81,7 +81,8 @@ def check(answer: bytes, note: bytes, roots: tuple[x509.Certificate, ...], nonce
 def described(response: TimeStampResponse) -> Stamped:
     """What an answer says, unchecked."""
     info = response.tst_info
-    name = str(getattr(info.name, "value", info.name) or "")
+    value = getattr(info.name, "value", info.name)
+    name = value.rfc4514_string() if isinstance(value, x509.Name) else str(value or "")
     return Stamped(int(info.gen_time.timestamp() * 1_000_000), str(info.serial_number), name[:200])
 
 

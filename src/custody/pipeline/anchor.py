@@ -17,7 +17,7 @@ from custody import __version__
 from custody.errors import LogError, StoreForked, UsageError
 from custody.ledger import note, timestamp
 from custody.ledger.checkpoint import parse, parse_number
-from custody.ledger.cosignature import Witness, cosignatures, with_signatures
+from custody.ledger.cosignature import MAX_TIME, Witness, cosignatures, with_signatures
 from custody.ledger.policy import Policy, parse_policy
 from custody.ledger.policy import Witness as Named
 from custody.ledger.proof import consistency_proof, root_at
@@ -144,8 +144,10 @@ class _Run:
         if answer.status != 200:
             raise LogError("the witness refused", found=f"{answer.status} {_short(answer.body)}")
         lines = answer.body.decode("utf-8", "replace").removesuffix("\n").split("\n")
-        whole = with_signatures(self._note, tuple(note.signature_lines(lines)))
-        found = [each for each in cosignatures(note.parse_note(whole), [witness]) if each.name == witness.name]
+        # Only its own line is kept: one in the name of the log or of another witness would make the note a wrong one.
+        own = [one for one in note.signature_lines(lines) if (one.name, one.key_id) == (witness.name, witness.key_id)]
+        whole = with_signatures(self._note, own[:1])
+        found = cosignatures(note.parse_note(whole), [witness])
         if not found:
             raise LogError("the witness answered without its cosignature", expected=named.vkey)
         return {
@@ -210,7 +212,7 @@ def _verified(fields: Mapping[str, object], signed: bytes, policy: Policy | None
         return policy is not None and any(each.vkey == vkey for each in policy.witnesses)
     if roots is None:
         return None
-    timestamp.check(base64.b64decode(str(fields.get("answer"))), signed, timestamp.roots_of(roots))
+    timestamp.check(note.decode64(str(fields.get("answer"))), signed, timestamp.roots_of(roots))
     return True
 
 
@@ -222,7 +224,7 @@ def _of(fields: Mapping[str, object], leaf: int, *, holds: bool, trusted: bool, 
         root=lines[2] if len(lines) > 2 else "",
         how=str(fields.get("how")),
         by=str(fields.get("witness") or fields.get("authority") or ""),
-        time=text(seconds * 1_000_000) if isinstance(seconds, int) else None,
+        time=text(seconds * 1_000_000) if isinstance(seconds, int) and 0 < seconds < MAX_TIME else None,
         leaf=leaf,
         holds=holds,
         trusted=trusted,

@@ -62,7 +62,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.started = time.monotonic()
-        self.files = self.known = self.records = self.new = self.duplicates = 0
+        self.files = self.known = self.records = self.new = self.duplicates = self.erased = 0
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.read: list[FileRead] = []
@@ -80,9 +80,15 @@ class Counts:
             seconds=round(time.monotonic() - self.started, 3),
             problems=(*self.problems, *problems),
             recovered=tuple(recovered),
-            notes=(*self.notes, *notes),
+            notes=(*self.notes, *notes, *self.of_erased()),
             derived=derived,
         )
+
+    def of_erased(self) -> Iterator[str]:
+        """What somebody should know about records that came again after they were erased."""
+        if self.erased:
+            records = "1 record has" if self.erased == 1 else f"{self.erased:,} records have"
+            yield f"{records} the identity of one that was erased: counted as duplicates, nothing of them is kept"
 
 
 Workers = Pool[Survey | Task, Surveyed | Result]
@@ -274,6 +280,7 @@ def _commit(writer: Writer, batches: Sequence[Batch], counts: Counts) -> None:
     committed = writer.commit(batches)
     counts.records += sum(len(batch) for batch in batches)
     counts.duplicates += committed.duplicates
+    counts.erased += committed.erased
     counts.new += sum(len(batch) for batch in batches) - committed.duplicates
 
 

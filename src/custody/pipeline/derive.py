@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -36,8 +37,8 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     ``received`` maps each event file to the time of acquisition of its records (µs); ``damaged`` lists files that
     were not whole: leaf, name, content hash, problem. ``names`` are the names of all files, each with its content hash.
     ``mapped`` are the mappings by which records were ever read, ``documents`` those of the register, as sealed,
-    ``reviews`` the reviews of access, from both logs.
-    ``kept`` gives the kept bytes of a record by its leaf, None where they are withheld; without it no text is at hand.
+    ``reviews`` the reviews of access, from both logs. ``kept`` gives the kept bytes of a record by its leaf, None where
+    they are withheld; without it no text is at hand. ``erased`` is what was erased of each source.
     """
 
     files: tuple[Path, ...]
@@ -54,6 +55,7 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[SealedDocument, ...] = ()
     reviews: tuple[Review, ...] = ()
     kept: Callable[[int], bytes | None] | None = None
+    erased: tuple[holes.Erased, ...] = ()
 
 
 def derive(engine: Engine, committed: Committed, versions: Versions) -> Report:
@@ -78,11 +80,18 @@ def tables(
     as_of = summary.as_of(engine, {str(path): moment for path, moment in committed.received.items()})
     contract = versions.at(as_of)
     agreed.build(engine, versions, as_of)
-    certificates = completeness.build(engine, committed.names, as_of)
-    holes.build(engine, committed.skips, committed.damaged, contract, as_of)
+    certificates = completeness.build(engine, committed.names, as_of, _counts(committed.erased))
+    holes.build(engine, committed.skips, committed.damaged, contract, as_of, committed.erased)
     completeness.add_holes(engine, certificates)
     register.build(engine, committed.documents, contract, as_of, _texts(committed), committed.reviews)
     return as_of, certificates
+
+
+def _counts(erased: Sequence[holes.Erased]) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for source, records, _, _ in erased:
+        counts[source] += records
+    return counts
 
 
 def _texts(committed: Committed) -> Texts:

@@ -270,6 +270,7 @@ class _Totals:
         mine.records += counts.records
         mine.new += counts.new
         mine.duplicates += counts.duplicates
+        mine.erased += counts.erased
         self._problems.update(dict.fromkeys(text for text in counts.problems if CHANGED not in text))
         self._notes.update(dict.fromkeys(counts.notes))
         self._recovered.update(dict.fromkeys(recovered))
@@ -292,7 +293,7 @@ class _Totals:
             seconds=round(time.monotonic() - self._started, 3),
             problems=(*growth.problems, *self._problems, *problems),
             recovered=tuple(self._recovered),
-            notes=(*self._notes, *notes),
+            notes=(*self._notes, *notes, *self._numbers.of_erased()),
             derived=self.derived,
         )
 

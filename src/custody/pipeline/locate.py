@@ -12,6 +12,7 @@ from custody.model.records import Acquisition, Framed
 from custody.model.report import LeafRef
 from custody.pipeline import intake, mappings
 from custody.pipeline.audit import limits_of
+from custody.pipeline.erased import ErasedRecord, erased
 from custody.pipeline.mappings import Sealed
 from custody.pipeline.show import LOG
 from custody.readers.content import open_contents
@@ -23,11 +24,15 @@ from custody.sources.mapped.mapping import Mapping
 from custody.sources.registry import sources
 from custody.sources.source import Source
 from custody.store.reader import Reader
+from custody.store.segments import ERASED
 from custody.store.values import same_value
 
 
 class Located(msgspec.Struct, frozen=True, kw_only=True):
-    """One source record. ``leaf`` is None where it is not in the store; ``own`` says that the leaf cites this file."""
+    """One source record. ``leaf`` is None where it is not in the store; ``own`` says that the leaf cites this file.
+
+    ``erased`` says that the record at the leaf has no bytes any more: then the identity alone is compared.
+    """
 
     member: str | None
     at: int
@@ -36,6 +41,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     leaf: LeafRef | None
     own: bool
+    erased: ErasedRecord | None = None
 
 
 def locate(settings: Settings, path: Path) -> tuple[tuple[Located, ...], tuple[str, ...]]:
@@ -86,13 +92,14 @@ def _first(tried: Iterator[Located]) -> Located:
 
 def _located(reader: Reader, acquisition: Acquisition, framed: Framed, known: Sequence[Source]) -> Located:
     (reading,) = intake.readings([framed], known)
-    leaf, own = None, False
-    for candidate in reader.find(reading.source, reading.id):
-        kept = reader.kept(candidate).kept
-        if kept is None or reading.kept is None or same_value(kept, reading.kept):
+    leaf, own, gone = None, False, None
+    for candidate in sorted(reader.find(reading.source, reading.id), key=lambda one: reader.kept(one).form == ERASED):
+        kept = reader.kept(candidate)
+        if kept.kept is None or reading.kept is None or same_value(kept.kept, reading.kept):
             leaf = LeafRef(LOG, candidate)
             entry = reader.record(candidate)
             own = entry.at == framed.at and reader.content_of(entry.file) == acquisition.content
+            gone = erased(reader.erasures(), candidate) if kept.form == ERASED else None
             break
     return Located(
         member=acquisition.member,
@@ -102,4 +109,5 @@ def _located(reader: Reader, acquisition: Acquisition, framed: Framed, known: Se
         id=reading.id,
         leaf=leaf,
         own=own,
+        erased=gone,
     )

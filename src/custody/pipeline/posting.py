@@ -7,6 +7,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from http.client import HTTPException
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import IO
 
 import msgspec
@@ -14,7 +16,10 @@ import msgspec
 from custody.errors import UsageError
 
 TIMEOUT = 20.0
-"""Seconds to wait for an answer."""
+"""Seconds to wait for the next bytes of an answer."""
+
+WHOLE = 60.0
+"""Seconds to wait for all of it: a byte now and then keeps nobody waiting for longer."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -50,6 +55,26 @@ def post(url: str, body: bytes, kind: str, *, limit: int, where: str) -> Answer:
     request = urllib.request.Request(  # noqa: S310  # check_url has seen the scheme
         check_url(url, where), data=body, headers={"Content-Type": kind, "User-Agent": "custody"}, method="POST"
     )
+    answered: SimpleQueue[Answer | UsageError] = SimpleQueue()
+    Thread(target=lambda: answered.put(_tried(request, limit)), daemon=True).start()
+    try:
+        found = answered.get(timeout=WHOLE)
+    except Empty:
+        raise UsageError("no answer", where=url[:200], found=f"not whole after {WHOLE:.0f} seconds") from None
+    if isinstance(found, UsageError):
+        raise found
+    return found
+
+
+def _tried(request: urllib.request.Request, limit: int) -> Answer | UsageError:
+    try:
+        return _asked(request, limit)
+    except UsageError as error:  # it is raised by who waits for it
+        return error
+
+
+def _asked(request: urllib.request.Request, limit: int) -> Answer:
+    url = request.full_url
     opener = urllib.request.build_opener(_NoRedirect)
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:

@@ -9,13 +9,17 @@ import msgspec
 from custody.errors import UsageError
 from custody.model.report import LeafRef
 from custody.pipeline import output
+from custody.pipeline.erased import ErasedRecord, erased
 from custody.pipeline.show import LOG, leaves_of
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written, and for which leaf of which log. ``text`` is the proof where it went into no file."""
+    """What was written, and for which leaf of which log. ``text`` is the proof where it went into no file.
+
+    ``erased`` says that the bytes of the record are gone: the proof is of its entry, which commits to them.
+    """
 
     leaf: LeafRef
     size: int
@@ -23,6 +27,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     proof: str | None
     entry: str | None
     text: str | None = None
+    erased: ErasedRecord | None = None
 
 
 def prove(settings: Settings, query: str, proof: Path | None, entry: Path | None) -> tuple[Proof, bytes]:
@@ -47,6 +52,7 @@ def prove(settings: Settings, query: str, proof: Path | None, entry: Path | None
                 proof=None if proof is None else str(proof),
                 entry=None if entry is None else str(entry),
                 text=data.decode() if proof is None else None,
+                erased=erased(reader.erasures(), leaves[0]),
             ),
             data,
         )

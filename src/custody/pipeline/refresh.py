@@ -125,6 +125,7 @@ def committed_of(reader: Reader, files: Sequence[Path], skips: Sequence[Path]) -
         documents=register_documents.sealed(reader),
         reviews=reviews.sealed(reader, approvals.covered(reader)),
         kept=lambda leaf: reader.kept(leaf).kept,
+        erased=tuple(reader.erasures().periods()),
     )
 
 

@@ -44,13 +44,14 @@ UNDECLARED = """
 class FileChecked(msgspec.Struct, frozen=True, kw_only=True):
     """One file: what it declares, or the problem that it has. ``unseen`` are identities none of whose names was seen.
 
-    ``unseen`` is None where there was nothing to look in.
+    ``unseen`` is None where there was nothing to look in. ``bare`` counts entries without an owner or a purpose.
     """
 
     file: str
     document: str | None = None
     digest: str | None = None
     identities: int = 0
+    bare: int = 0
     parties: int = 0
     signature: Signature | None = None
     problem: str | None = None
@@ -60,7 +61,8 @@ class FileChecked(msgspec.Struct, frozen=True, kw_only=True):
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """All files, and the machine identities of the store that neither they nor a sealed document declare.
 
-    ``undeclared`` is None where there was no store to look in; ``as_of`` (RFC 3339) is the time of its answers.
+    ``undeclared`` is None where there was no store to look in, or a file is wrong; ``as_of`` (RFC 3339) is the
+    time of its answers.
     """
 
     files: tuple[FileChecked, ...]
@@ -108,6 +110,7 @@ def _file(settings: Settings, path: Path, given: Given) -> tuple[FileChecked, Do
         document=document.name,
         digest=document.digest,
         identities=len(document.identities),
+        bare=sum(one.owner is None or one.purpose is None for one in document.identities),
         parties=len(document.parties),
         signature=signed.signature if signed is not None else None,
     )
@@ -131,7 +134,8 @@ def _compared(
     )
     known = (str(row[0]) for row in engine.rows(UNDECLARED))
     undeclared = tuple(name for name in known if not declared.intersection(names_of(name)))
-    return Check(files=told, undeclared=undeclared, as_of=as_of)
+    wrong = any(each.problem is not None for each in told)
+    return Check(files=told, undeclared=None if wrong else undeclared, as_of=as_of)
 
 
 def _unseen(document: Document, seen: set[str]) -> tuple[str, ...]:

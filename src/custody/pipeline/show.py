@@ -12,16 +12,18 @@ from custody.ledger.entry import AcquisitionEntry, RecordEntry
 from custody.model.events import Event, Skip
 from custody.model.report import LeafRef
 from custody.pipeline import mappings
+from custody.pipeline.erased import ErasedRecord, erased
 from custody.pipeline.intake import meaning_of
 from custody.settings.catalog import Settings
 from custody.sources.source import Source
 from custody.store.reader import Reader
+from custody.store.segments import ERASED
 
 LOG = "operations"
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as sealed. ``kept`` is base64 and ``salt`` hex, None where the payload is withheld."""
+    """A record as sealed. ``kept`` is base64 and ``salt`` hex, None where the payload is withheld or ``erased``."""
 
     source: str
     scheme: str
@@ -39,6 +41,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     acquired: str
     events: tuple[Event, ...]
     skip: Skip | None
+    erased: ErasedRecord | None = None
 
     def raw(self) -> bytes | None:
         """The kept bytes."""
@@ -93,4 +96,5 @@ def _shown(reader: Reader, leaf: int, source_of: Callable[[RecordEntry], Source 
         acquired=acquisition.at,
         events=() if isinstance(meaning, Skip) else meaning,
         skip=meaning if isinstance(meaning, Skip) else None,
+        erased=erased(reader.erasures(), leaf) if kept.form == ERASED else None,
     )

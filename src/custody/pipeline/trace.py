@@ -14,6 +14,7 @@ from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Verdict
 from custody.pipeline import mappings
+from custody.pipeline.erased import ErasedRecord, erased
 from custody.pipeline.forwarded import Forwarded, forwarded, names_of
 from custody.pipeline.tables import Answers, answers
 from custody.rules import judging
@@ -29,6 +30,7 @@ SEARCHED_SKIPS = 5000
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
     """What was found: one chain, a forward access session, several hits with their names, or what was searched.
 
+    ``erased`` are the records that the query names and whose bytes are gone.
     ``delegation`` is the tree that the one credential belongs to, where that was asked for instead of its chain.
     """
 
@@ -40,6 +42,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
     mentions: tuple[LeafRef, ...] = ()
     forwarded: Forwarded | None = None
     delegation: Tree | None = None
+    erased: tuple[ErasedRecord, ...] = ()
 
     def searched_for(self) -> search.Searched:
         """The search alone."""
@@ -88,7 +91,15 @@ def traced(tables: Answers, query: str) -> Traced:
         searched=found.searched,
         mentions=named,
         forwarded=alone,
+        erased=() if keys else _erased(tables, query),
     )
+
+
+def _erased(tables: Answers, query: str) -> tuple[ErasedRecord, ...]:
+    """The records that an event id or a leaf names and that were erased."""
+    erasures = tables.reader.erasures()
+    found = (erased(erasures, leaf) for leaf in event_leaves(tables, query))
+    return tuple(each for each in found if each is not None)
 
 
 def mentions(tables: Answers, query: str) -> tuple[LeafRef, ...]:

@@ -7,18 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from cryptography.x509 import Certificate
 
 from custody.errors import LogError, StoreError, StoreNewer, UsageError
-from custody.ledger.policy import Policy, parse_policy
+from custody.ledger import timestamp
+from custody.ledger.policy import Policy, parse_policy, satisfied
+from custody.ledger.proof import MAX_PROOF
 from custody.packs import parts
 from custody.packs import verification as packs
 from custody.pipeline import approvals
-from custody.pipeline.anchor import Anchor, held, policy_of
+from custody.pipeline.anchor import WITNESS, Anchor, held, policy_of
 from custody.pipeline.approvals import Beside
 from custody.settings.catalog import Settings
 from custody.store import layout
 from custody.store.keyring import read_last_signed, stored_vkey
-from custody.store.storefile import read_store_file
+from custody.store.rotation import keys_of
+from custody.store.storefile import StoreFile, read_store_file
 from custody.store.verification import Verification
 from custody.store.verification import verify as check
 
@@ -61,32 +65,51 @@ def verify(
 ) -> Verified:
     """Verify the whole store; ``vkey`` is a key or a file that holds one, ``approvals_vkey`` that of the second log.
 
-    ``policy`` (C2SP tlog-policy) names the witnesses that are trusted, ``roots`` (PEM) those of time-stamping
-    authorities: without them the log's anchors rest on its own word.
+    ``policy`` (C2SP tlog-policy) names the log and the witnesses that are trusted, ``roots`` (PEM) those of
+    time-stamping authorities: without them the log's anchors rest on its own word.
     """
-    if policy is not None:
-        policy_of(policy)  # what is wrong with it is said before an hour of reading
+    asked = None if policy is None else policy_of(policy)  # what is wrong with it is said before an hour of reading
     try:
         store = read_store_file(settings.store)
     except StoreNewer:
         raise
     except StoreError as error:
         return _without_store_file(settings.store, error)
-    held = None if against is None else _of_this_log(against, store.origin)
+    other = None if against is None else _of_this_log(against, store.origin)
     own = stored_vkey(settings.keys, store.store)
     key, trusted = _key(vkey, own)
+    if vkey is None and asked is not None and asked.logs:
+        key, trusted = _log_of(asked, settings.store, store), "the policy that was given"
     given, _ = _key(approvals_vkey, None, "--approvals-vkey")
     found = check(
         settings.store,
         vkey=key,
         last_signed=read_last_signed(settings.keys / store.store),
-        against=held,
+        against=other,
         approvals_vkey=given or approvals.own_vkey(settings),
         progress=progress,
         processes=settings.jobs,
     )
+    if key is not None and found.vkey != key:
+        trusted += ", and the key rotations since"
     checked = _with_approvals(_verified(settings.store, found, trusted, against), settings, given)
-    return checked if found.damage or found.size is None else _anchored(checked, settings, policy, roots)
+    if found.damage or found.size is None:
+        return checked
+    return _anchored(checked, held(settings, policy, roots), asked)
+
+
+def _log_of(policy: Policy, root: Path, store: StoreFile) -> str:
+    """The key that a policy trusts this log by; UsageError where it is about other logs only."""
+    named = [log.vkey for log in policy.logs if log.vkey.partition("+")[0] == store.origin]
+    if not named:
+        raise UsageError(
+            "a policy of another log", where="--policy", found=policy.logs[0].vkey[:200], expected=store.origin
+        )
+    try:
+        had = keys_of(root, store)
+    except StoreError:
+        had = ()
+    return next((vkey for vkey in had if vkey in named), named[0])
 
 
 def _with_approvals(found: Verified, settings: Settings, given: str | None) -> Verified:
@@ -104,16 +127,17 @@ def _with_approvals(found: Verified, settings: Settings, given: str | None) -> V
     )
 
 
-def _anchored(found: Verified, settings: Settings, policy: Path | None, roots: Path | None) -> Verified:
+def _anchored(found: Verified, anchors: tuple[Anchor, ...], policy: Policy | None) -> Verified:
     """What the sealed anchors add; one that contradicts the log is damage."""
-    anchors = held(settings, policy, roots)
     wrong = tuple((layout.LOG, f"leaf {each.leaf}: the anchor does not hold: {each.problem}") for each in anchors)
     wrong = tuple(said for said, each in zip(wrong, anchors, strict=True) if each.problem)
-    trusted = [each for each in anchors if each.holds and each.trusted]
+    trusted = _of_quorum([each for each in anchors if each.holds and each.trusted], policy)
     claim = found.claim
     if trusted:
         last = max(trusted, key=lambda each: each.size)
         claim = f"up to size {last.size:,}, at {last.time} by {last.by}; above it {ANCHOR}"
+    elif any(each.trusted for each in anchors):
+        claim = f"witnesses of the policy cosigned, and no quorum of it. Until then {ANCHOR}"
     elif anchors:
         claim = (
             f"{len(anchors)} sealed, by the log's own word; --policy or --tsa-roots checks them. Until then {ANCHOR}"
@@ -128,30 +152,65 @@ def _anchored(found: Verified, settings: Settings, policy: Path | None, roots: P
     )
 
 
-def verify_pack(
-    path: Path, vkey: str | None, policy: Path | None, progress: Callable[[int, int], None] | None
-) -> packs.Checked:
-    """Verify an evidence pack with the seal that may stand beside it; ``policy`` is a file, ``vkey`` as in ``verify``.
+def _of_quorum(anchors: list[Anchor], policy: Policy | None) -> list[Anchor]:
+    """The anchors that suffice: time stamps, and cosignatures of a size that a quorum of the policy has cosigned.
 
-    UsageError where the key or policy is not one, or there is no such file.
+    Who cosigned a larger tree of this log has cosigned the smaller one with it.
+    """
+    names = {} if policy is None else {each.vkey: each.name for each in policy.witnesses}
+    seen = [(each.size, names[each.by]) for each in anchors if each.how == WITNESS and each.by in names]
+    return [
+        each
+        for each in anchors
+        if each.how != WITNESS
+        or (policy is not None and satisfied(policy, (name for size, name in seen if size >= each.size)))
+    ]
+
+
+def verify_pack(
+    path: Path,
+    vkey: str | None,
+    policy: Path | None,
+    progress: Callable[[int, int], None] | None,
+    roots: Path | None = None,
+) -> packs.Checked:
+    """Verify an evidence pack with the seal beside it; ``policy`` and ``roots`` (PEM) are files, ``vkey`` as above.
+
+    UsageError where the key or policy is not one, there is no such file, or roots cannot be used.
     """
     if vkey is not None and policy is not None:
         raise UsageError("a key and a policy were given", where="--vkey", expected="--vkey or --policy")
     if not path.is_file():
         raise UsageError("no such pack", where=str(path), expected="a file")
     beside = path.with_name(path.name + parts.SEAL)
-    seal = beside.read_bytes() if beside.is_file() else None
-    return packs.verify(path, _policy(vkey, policy), seal, progress)
+    return packs.verify(path, _policy(vkey, policy), _seal(beside), progress, _roots(roots))
+
+
+def _seal(path: Path) -> bytes | None:
+    """The seal in a file, None where there is none; no more of it is read than a proof may be long."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read(MAX_PROOF + 1)
+
+
+def _roots(path: Path | None) -> tuple[Certificate, ...]:
+    if path is None:
+        return ()
+    try:
+        return timestamp.roots_of(path.read_bytes())
+    except LogError as error:
+        raise UsageError(str(error), where=str(path)) from None
 
 
 def _policy(vkey: str | None, policy: Path | None) -> Policy | None:
     try:
         if policy is not None:
-            return parse_policy(policy.read_bytes())
+            return policy_of(policy)
         key, _ = _key(vkey, None)
         return None if key is None else parse_policy(f"log {key}\nquorum none\n".encode())
     except LogError as error:
-        raise UsageError(f"not to be trusted: {error}", where="--vkey" if policy is None else str(policy)) from None
+        raise UsageError(f"not to be trusted: {error}", where="--vkey") from None
 
 
 def _of_this_log(path: Path, origin: str) -> bytes:

@@ -50,6 +50,11 @@ def opened(folder: Path) -> tuple[Cosigner, Memory]:
         raise StoreError(
             "a key is damaged", where=str(folder / "seed"), found=f"{len(seed)} bytes", expected="32 bytes"
         )
+    if not (folder / "memory.db").is_file():  # an empty one in its place could be led to cosign a fork
+        raise StoreError(
+            "the memory of this witness is gone", where=str(folder / "memory.db"),
+            advice="What it cosigned nobody knows now: make a new witness, with a new key.",
+        )  # fmt: skip
     return Cosigner(name, seed), Memory(folder / "memory.db")
 
 

@@ -6,6 +6,8 @@ Needs the extra ``witness``.
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,6 +18,9 @@ from starlette.routing import Route
 from custody.errors import StoreError
 from custody.ledger.witness_request import MAX_REQUEST
 from custody.witness.witness import Reply, Witness
+
+PATIENCE = 10.0
+"""Seconds that a client has to send a request."""
 
 
 def application(witness: Witness) -> Starlette:
@@ -48,14 +53,18 @@ def application(witness: Witness) -> Starlette:
 
 
 async def _body(request: Request) -> bytes:
-    """The body, up to the limit: more is refused before it is held."""
+    """The body, up to the limit and in time: more is refused before it is held, and nobody keeps a place for long."""
     parts: list[bytes] = []
     held = 0
-    async for part in request.stream():
-        held += len(part)
-        if held > MAX_REQUEST:
-            raise HTTPException(413, f"a request has at most {MAX_REQUEST} bytes")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for part in request.stream():
+                held += len(part)
+                if held > MAX_REQUEST:
+                    raise HTTPException(413, f"a request has at most {MAX_REQUEST} bytes")
+                parts.append(part)
+    except TimeoutError:
+        raise HTTPException(408, f"a request is sent within {PATIENCE} seconds") from None
     return b"".join(parts)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from custody.model.verdicts import Finding
     from custody.settings.catalog import Settings
 
+WIDE = 14
 SEVERITIES = ("low", "medium", "high", "critical")
 
 
@@ -60,6 +61,8 @@ def COMMAND(  # noqa: N802
         from custody.reports.terminal.findings import findings
 
         shown = msgspec.structs.replace(found, findings=chosen)
+        if control is not None and controls is not None:
+            click.echo("\n".join(_meant(control, controls)))
         click.echo(findings(shown, style(settings), sample=drawn, suppressed=suppressed), nl=False)
     failed = fail_on is not None and not suppressed and any(_at_least(each, fail_on) for each in chosen)
     return CODES["findings"] if failed else CODES["done"]
@@ -99,9 +102,29 @@ def _emit(as_of: str | None, chosen: tuple[Finding, ...], controls: set[str] | N
     answer: dict[str, object] = {"as_of": as_of, "findings": chosen}
     if controls is not None:
         answer["controls"] = sorted(controls)
+        answer["rules"] = _speaking(controls)
     if drawn is not None:
         answer["sample"] = drawn
     emit(cited(answer))
+
+
+def _speaking(controls: set[str]) -> list[str]:
+    """The rules that bear on ``controls``."""
+    from custody.rules.registry import load
+
+    return [each.id for each in load() if not controls.isdisjoint(each.controls)]
+
+
+def _meant(control: str, controls: set[str]) -> list[str]:
+    """Which controls were meant, and how many rules speak to them: with none, no finding says nothing."""
+    from custody.reports.safe import plain
+    from custody.reports.terminal.layout import COLUMNS, labelled, wrapped
+    from custody.reports.words import counted
+
+    rules = len(_speaking(controls))
+    speak = f"{counted(rules, 'rule speaks', 'rules speak')} to {'it' if len(controls) == 1 else 'them'}"
+    told = f"{plain(control)} means {', '.join(sorted(controls))}; {speak if rules else 'no rule speaks to it'}"
+    return labelled("CONTROL", wrapped(told, COLUMNS - WIDE), WIDE)
 
 
 def _known(rule: str) -> None:

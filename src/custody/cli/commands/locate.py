@@ -30,7 +30,8 @@ def COMMAND(file: Path, settings: Settings, as_json: bool) -> int:  # noqa: N802
             leaf = "not sealed" if one.leaf is None else f"leaf {one.leaf.index}"
             member = f"{plain(one.member)}  " if one.member else ""
             place = f"bytes {one.at} to {one.at + one.length}"
-            click.echo(f"{leaf:<12} {place:<26} {plain(one.source)} {member}{plain(one.id)}")
+            gone = "" if one.erased is None else f"  erased (leaf {one.erased.statement.index})"
+            click.echo(f"{leaf:<12} {place:<26} {plain(one.source)} {member}{plain(one.id)}{gone}")
         click.echo(f"{len(located) - missing} of {len(located)} records are sealed", err=True)
         for problem in problems:
             click.echo(f"not read: {plain(problem)}", err=True)

@@ -25,6 +25,7 @@ def COMMAND(  # noqa: N802
     """Write the C2SP tlog-proof that the record EVENT (an event id or a leaf) is in the log."""
     from custody.cli.output import emit
     from custody.pipeline.prove import prove
+    from custody.reports.safe import plain
 
     found, data = prove(settings, event, output, entry)
     if as_json:
@@ -34,3 +35,5 @@ def COMMAND(  # noqa: N802
         sys.stdout.buffer.flush()
     else:
         click.echo(f"written: {output}, leaf {found.leaf.index} of {found.size}", err=True)
+    if found.erased is not None and not as_json:
+        click.echo(f"note: the record was {plain(found.erased.sentence())}", err=True)

@@ -27,4 +27,4 @@ def COMMAND(reason: str, settings: Settings, as_json: bool) -> None:  # noqa: N8
         return
     click.echo(f"before  {done.before}")
     click.echo(f"now     {done.vkey}")
-    click.echo(f"sealed, {done.size:,} leaves; the old seed is gone from the key folder, not from copies of it")
+    click.echo(f"sealed, {done.size:,} leaves; the old seed is gone here, not from copies of it")

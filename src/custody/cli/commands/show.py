@@ -29,7 +29,8 @@ def COMMAND(event: str, raw: bool, settings: Settings, as_json: bool) -> None:  
         for one in found:
             data = one.raw()
             if data is None:
-                raise NotFound("the payload is withheld", where=f"operations:{one.leaf.index}", found=one.form)
+                told = "the payload is withheld" if one.erased is None else one.erased.sentence()
+                raise NotFound(told, where=f"operations:{one.leaf.index}", found=one.form)
             sys.stdout.buffer.write(data if len(found) == 1 else data + b"\n")
         sys.stdout.buffer.flush()
     elif as_json:

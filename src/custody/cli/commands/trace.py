@@ -33,6 +33,7 @@ def COMMAND(key: str, as_tree: bool, settings: Settings, as_json: bool) -> int: 
     if as_json:
         emit(found.delegation or found.chain or found)
     else:
+        from custody.reports.safe import plain
         from custody.reports.terminal import chain, hits, nothing, tree
 
         if found.delegation is not None:
@@ -48,7 +49,9 @@ def COMMAND(key: str, as_tree: bool, settings: Settings, as_json: bool) -> int: 
         else:
             click.echo(nothing(found.searched_for(), key), nl=False)
         _mentions(found)
-    return CODES["done"] if found.hits or found.mentions else CODES["not found"]
+        for each in found.erased:
+            click.echo(f"leaf {each.leaf.index} was {plain(each.sentence())}")
+    return CODES["done"] if found.hits or found.mentions or found.erased else CODES["not found"]
 
 
 def _mentions(found: Traced) -> None:

@@ -45,11 +45,9 @@ def COMMAND(  # noqa: N802
     if pack is not None:
         if against is not None:
             raise UsageError("a pack is not checked against a checkpoint", where="--against", expected="a store")
-        if tsa_roots is not None:
-            raise UsageError("the time stamps of a pack are for openssl, see its README", where="--tsa-roots")
         if approvals_vkey is not None:
             raise UsageError("a pack has one log", where="--approvals-vkey", expected="a store")
-        return _pack(pack, vkey, policy, as_json)
+        return _pack(pack, vkey, policy, tsa_roots, as_json)
     return _store(vkey, against, (policy, tsa_roots, approvals_vkey), settings, as_json)
 
 
@@ -75,13 +73,13 @@ def _store(
     return {"ok": CODES["done"], "unfinished": CODES["unfinished"]}.get(found.status, CODES["store"])
 
 
-def _pack(path: Path, vkey: str | None, policy: Path | None, as_json: bool) -> int:
+def _pack(path: Path, vkey: str | None, policy: Path | None, roots: Path | None, as_json: bool) -> int:
     from custody.cli.output import emit
     from custody.cli.progress import verifying
     from custody.pipeline.verify import verify_pack
 
     with verifying() as progress:
-        found = verify_pack(path, vkey, policy, progress)
+        found = verify_pack(path, vkey, policy, progress, roots)
     if as_json:
         emit(found)
     else:

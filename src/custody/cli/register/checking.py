@@ -51,6 +51,8 @@ def _lines(found: Check) -> list[str]:
     from custody.reports.words import counted, stamp
 
     lines = [line for each in found.files for line in _file(each)]
+    if found.wrong:
+        return [*lines, "mend what is wrong first: then this also tells who is declared nowhere"]
     if found.undeclared is None:
         return [*lines, "no store was looked in: --store DIR compares names with what its records show"]
     if not found.undeclared:
@@ -74,6 +76,11 @@ def _file(each: FileChecked) -> list[str]:
     lines = labelled("good", wrapped(f"{plain(each.file)}  {plain(each.document or '')}  {what}", COLUMNS - 14))
     if each.signature is not None:
         lines += labelled("signed by", wrapped(signed_by(each.signature), COLUMNS - 14))
+    if each.bare:
+        many = counted(each.bare, "entry says", "entries say")
+        lines += labelled(
+            "", wrapped(f"{many} no owner or no purpose: declared by name, answered for by nobody", COLUMNS - 14)
+        )
     if each.unseen:
         lines += ["never seen under any of their names:", *_names(each.unseen)]
     return lines

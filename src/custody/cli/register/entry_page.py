@@ -11,7 +11,7 @@ from custody.register.times import State
 from custody.reports.safe import plain, shortened, width
 from custody.reports.terminal.layout import COLUMNS, LABEL, labelled, listed, right, wrapped
 from custody.reports.terminal.style import Style
-from custody.reports.words import LOG, counted, number, short_key
+from custody.reports.words import LOG, counted, granted_since, number, short_key
 
 ROOM = COLUMNS - LABEL
 MOST = 20
@@ -107,10 +107,11 @@ def _grants(found: Sequence[Granted] | None) -> list[str]:
 def _grant(one: Granted) -> Iterator[str]:
     through = f" through {plain(one.through)}" if one.through else ""
     leaf = "" if one.leaf is None else f"leaf {LOG}:{one.leaf}"
-    yield from _beside(f"{one.kind}: {plain(one.what or '')}{through}", leaf)
+    what = f": {plain(one.what)}" if one.what else ""
+    yield from _beside(f"{one.kind}{what}{through}", leaf)
     by = f"given by {plain(one.by_principal)}" if one.by_principal else ""
     approved = f"approved by {plain(one.approver)}" if one.approver else "no approval seen"
-    since = f"since {day(one.since)}" if one.since is not None else "since before the records"
+    since = granted_since(one.since_how, None if one.since is None else day(one.since))
     told = "; ".join(part for part in (since, by, approved) if part)
     yield from (f"  {line}" for line in wrapped(told, ROOM - 2))
 

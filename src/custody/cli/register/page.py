@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from custody.cli.register.words import day, provenance, standing
+from custody.model.keys import names_of
 from custody.register.entry import Entry
 from custody.reports.safe import plain, shortened, width
 from custody.reports.terminal.layout import COLUMNS, listed, right, wrapped
@@ -37,12 +38,12 @@ def _head(moment: int | None, style: Style) -> str:
 
 
 def _identity(one: Entry, style: Style) -> Iterator[str]:
-    name = shortened(plain(short_key(one.identity)), COLUMNS - 30)
     alive = sum(each.alive for each in one.lifecycles)
     life = (
         f"{counted(one.credentials, 'credential')}, {number(alive)} alive" if one.credentials else "no credential seen"
     )
     about = f"{one.kind}  {life}"
+    name = _name(one.identity, COLUMNS - width(about) - 2)
     gap = max(COLUMNS - width(name) - width(about), 2)
     yield shortened(f"{style.strong(name)}{' ' * gap}{about}", COLUMNS + len(style.strong(name)) - len(name))
     for field in ("owner", "purpose"):
@@ -51,6 +52,12 @@ def _identity(one: Entry, style: Style) -> Iterator[str]:
         yield f"  {'seen':<{LABEL - 2}}in the records only; no document declares it"
     if one.missing:
         yield style.warn(f"  {'missing':<{LABEL - 2}}{', '.join(one.missing)}")
+
+
+def _name(identity: str, room: int) -> str:
+    """What the identity is called; where that has no room, a shorter name that ``register show`` takes as well."""
+    name, short = plain(short_key(identity)), plain(names_of(identity)[-1])
+    return short if width(name) > room >= width(short) else shortened(name, room)
 
 
 def _claim(one: Entry, field: str, style: Style) -> Iterator[str]:

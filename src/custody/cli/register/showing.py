@@ -26,7 +26,7 @@ def COMMAND(  # noqa: N802
     from custody.cli.register.entry_page import entry_page
     from custody.model.times import text
     from custody.pipeline.register_objects import plain
-    from custody.register.entries import entry
+    from custody.register.entries import ending_in, entry
 
     with register(settings, as_of, known_at) as found:
         one = entry(found.engine, name, found.when)
@@ -36,9 +36,17 @@ def COMMAND(  # noqa: N802
                 where=f"register of {settings.store}",
                 found=name,
                 expected="an id, key, ARN or short name, exactly",
-                advice="`custody register list` shows every one.",
+                advice=_meant(ending_in(found.engine, name)),
             )
         if as_json:
             emit({"as_of": text(found.moment), "identity": plain(one)})
         else:
             click.echo(entry_page(one, found.moment, style(settings)), nl=False)
+
+
+def _meant(names: list[str]) -> str:
+    """What else the name could stand for; a name of part of a name would be a guess."""
+    from custody.reports.safe import plain
+
+    near = " or ".join(plain(each) for each in names)
+    return f"did you mean {near}?" if near else "`custody register list` shows every one."
