@@ -28,9 +28,9 @@ DECLARED = """
 
 
 def privileges(settings: Settings, name: str, as_of: str | None = None) -> tuple[PrivilegesView, ...]:
-    """The privileges of every principal that ``name`` means; NotFound where no grant of any was read
-    and no privilege of it is declared; one that is only declared is shown as that.
+    """The privileges of every principal that ``name`` means, and what is only declared as that.
 
+    NotFound where no grant of any was read and no privilege is declared.
     ``as_of`` is RFC 3339; without it, as far as the records go. UsageError for a time that is none, and for a name
     that means over 50 principals.
     """
