@@ -13,8 +13,9 @@ import yaml
 
 from custody.cli import main
 from custody.cli.exits import CODES
-from custody.pipeline import audit, register
-from custody.pipeline.register import import_document
+from custody.pipeline import audit
+from custody.pipeline.registering import importing as register
+from custody.pipeline.registering.importing import import_document
 from custody.pipeline.signatures import Given
 from custody.pipeline.verify import verify
 from custody.register.documents import parse_document

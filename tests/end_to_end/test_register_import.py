@@ -14,10 +14,12 @@ from custody import __version__
 from custody.errors import ContractError, StoreError, UsageError
 from custody.model.register import SealedDocument
 from custody.model.report import Report
-from custody.pipeline import register, register_documents, sealed_text, signatures
+from custody.pipeline import sealed_text, signatures
 from custody.pipeline.audit import now
 from custody.pipeline.rebuild import rebuild
-from custody.pipeline.register import Imported, import_document
+from custody.pipeline.registering import documents as register_documents
+from custody.pipeline.registering import importing as register
+from custody.pipeline.registering.importing import Imported, import_document
 from custody.pipeline.signatures import Given
 from custody.pipeline.tables import canonical
 from custody.pipeline.verify import verify

@@ -14,9 +14,13 @@ import pytest
 from custody.cli import main
 from custody.cli.exits import CODES
 from custody.errors import StoreError, StoreForked, UsageError
-from custody.pipeline import approvals, review_closing, review_opening, review_showing, review_signing
-from custody.pipeline.review_opening import Wanted, open_review
-from custody.pipeline.review_signing import sign
+from custody.pipeline import approvals
+from custody.pipeline.reviewing import closing as review_closing
+from custody.pipeline.reviewing import opening as review_opening
+from custody.pipeline.reviewing import showing as review_showing
+from custody.pipeline.reviewing import signing as review_signing
+from custody.pipeline.reviewing.opening import Wanted, open_review
+from custody.pipeline.reviewing.signing import sign
 from custody.pipeline.signatures import Given
 from custody.pipeline.verify import Verified, verify
 from custody.settings.catalog import Settings

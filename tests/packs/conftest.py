@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from custody.pipeline.pack import Packed
+from custody.pipeline.packing.pack import Packed
 from custody.settings.catalog import Settings
 from tests.packs.estate import Files, audited, files_of, packed
 

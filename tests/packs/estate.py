@@ -15,7 +15,7 @@ from custody.packs import archive, manifest
 from custody.packs.manifest import Listed, Options
 from custody.packs.verification import Checked, verify
 from custody.pipeline.audit import audit
-from custody.pipeline.pack import Packed, pack
+from custody.pipeline.packing.pack import Packed, pack
 from custody.settings.catalog import Settings
 from custody.settings.options import resolve
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from custody.errors import ContractError
 from custody.model.register import Declared, Document, Exempted, IdentityKind, Party, Privilege
-from custody.pipeline.register_export import identity
+from custody.pipeline.registering.export import identity
 from custody.register.documents import parse_document, schema_text
 
 WHOLE = """

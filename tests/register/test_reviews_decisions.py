@@ -9,8 +9,8 @@ import pytest
 
 from custody.errors import ContractError, UsageError
 from custody.model.reviews import Choice, Decision, Fact, Member, Opening, digest_of
-from custody.pipeline.review_files import COLUMNS, cell, check_shown, form_of, written
-from custody.pipeline.reviews import resolved
+from custody.pipeline.reviewing.files import COLUMNS, cell, check_shown, form_of, written
+from custody.pipeline.reviewing.reviews import resolved
 from custody.register.decisions import is_table, parse, schema_text
 
 DIGEST = "0" * 64

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from custody.reports.safe import plain
 
 if TYPE_CHECKING:
-    from custody.pipeline.erase import Erased
-    from custody.pipeline.hold import Hold, Scope
+    from custody.pipeline.erasing.erase import Erased
+    from custody.pipeline.erasing.hold import Hold, Scope
 
 WIDTH = 80
 INDENT = 12

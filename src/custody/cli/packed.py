@@ -6,7 +6,7 @@ import textwrap
 
 from custody.packs.parts import SEAL
 from custody.packs.verification import OWN_WORD, Checked
-from custody.pipeline.pack import Packed
+from custody.pipeline.packing.pack import Packed
 from custody.reports.safe import plain
 
 MOST = 50

@@ -12,7 +12,7 @@ from custody.model.records import Acquisition, Framed
 from custody.model.report import LeafRef
 from custody.pipeline import intake, mappings
 from custody.pipeline.audit import limits_of
-from custody.pipeline.erased import ErasedRecord, erased
+from custody.pipeline.erasing.erased import ErasedRecord, erased
 from custody.pipeline.mappings import Sealed
 from custody.pipeline.show import LOG
 from custody.readers.content import open_contents

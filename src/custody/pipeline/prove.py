@@ -9,7 +9,7 @@ import msgspec
 from custody.errors import UsageError
 from custody.model.report import LeafRef
 from custody.pipeline import output
-from custody.pipeline.erased import ErasedRecord, erased
+from custody.pipeline.erasing.erased import ErasedRecord, erased
 from custody.pipeline.show import LOG, leaves_of
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader

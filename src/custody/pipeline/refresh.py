@@ -16,8 +16,10 @@ from custody.errors import NotFound
 from custody.model.contracts import Versions
 from custody.model.report import CheckpointRef, Report
 from custody.model.times import microseconds
-from custody.pipeline import approvals, derive, mappings, register_documents, reviews
+from custody.pipeline import approvals, derive, mappings
+from custody.pipeline.registering import documents as register_documents
 from custody.pipeline.reread import reread
+from custody.pipeline.reviewing import reviews
 from custody.pipeline.tables import CONTRACT, checkpoint, current_report, shape
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader

@@ -12,7 +12,7 @@ from custody.ledger.entry import AcquisitionEntry, RecordEntry
 from custody.model.events import Event, Skip
 from custody.model.report import LeafRef
 from custody.pipeline import mappings
-from custody.pipeline.erased import ErasedRecord, erased
+from custody.pipeline.erasing.erased import ErasedRecord, erased
 from custody.pipeline.intake import meaning_of
 from custody.settings.catalog import Settings
 from custody.sources.source import Source

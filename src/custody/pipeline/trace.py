@@ -14,7 +14,7 @@ from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Verdict
 from custody.pipeline import mappings
-from custody.pipeline.erased import ErasedRecord, erased
+from custody.pipeline.erasing.erased import ErasedRecord, erased
 from custody.pipeline.forwarded import Forwarded, forwarded, names_of
 from custody.pipeline.tables import Answers, answers
 from custody.rules import judging

@@ -38,8 +38,8 @@ def COMMAND(  # noqa: N802
     from custody.cli.erasure import described
     from custody.cli.output import emit
     from custody.cli.progress import watching
-    from custody.pipeline.erase import erase
-    from custody.pipeline.erase_choice import Asked
+    from custody.pipeline.erasing.choice import Asked
+    from custody.pipeline.erasing.erase import erase
     from custody.settings.moments import parse_start
 
     moment = None if before is None else parse_start(before)

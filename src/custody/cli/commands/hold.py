@@ -41,7 +41,7 @@ def add(
     """Put a hold called NAME in force. What its options name adds up; records that come later are covered too."""
     from custody.cli.erasure import held
     from custody.cli.output import emit
-    from custody.pipeline import hold
+    from custody.pipeline.erasing import hold
 
     scope = hold.Scope(
         everything=everything,
@@ -67,7 +67,7 @@ def release(name: str, reason: str, settings: Settings, as_json: bool) -> None:
     """End the hold called NAME. Nothing is erased by that."""
     from custody.cli.erasure import held
     from custody.cli.output import emit
-    from custody.pipeline import hold
+    from custody.pipeline.erasing import hold
 
     ended = hold.release(settings, name, reason)
     if as_json:
@@ -84,7 +84,7 @@ def listing(every: bool, settings: Settings, as_json: bool) -> None:
     """List the holds in force."""
     from custody.cli.erasure import listed
     from custody.cli.output import emit
-    from custody.pipeline import hold
+    from custody.pipeline.erasing import hold
 
     found = hold.listed(settings)
     shown = found.holds if every else found.in_force

@@ -43,7 +43,7 @@ def COMMAND(  # noqa: N802
     from custody.cli.output import emit
     from custody.cli.progress import watching
     from custody.packs.manifest import Options
-    from custody.pipeline.pack import pack
+    from custody.pipeline.packing.pack import pack
 
     asked = Options(
         identities=identities,

@@ -11,7 +11,7 @@ import click
 from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
-    from custody.pipeline.register_known import Opened
+    from custody.pipeline.registering.known import Opened
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +26,7 @@ def asking(function: Callable[P, R]) -> Callable[P, R]:
 @contextmanager
 def register(settings: Settings, as_of: str | None, known_at: str | None) -> Iterator[Opened]:
     """The register at the times that were asked for."""
-    from custody.pipeline.register_known import moment_of, opened
+    from custody.pipeline.registering.known import moment_of, opened
 
     with opened(settings, moment_of(as_of, "--as-of"), moment_of(known_at, "--known-at")) as found:
         yield found

@@ -13,7 +13,7 @@ from custody.cli.register.signing import given_of, signing
 from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
-    from custody.pipeline.register_check import Check, FileChecked
+    from custody.pipeline.registering.check import Check, FileChecked
 
 SHOWN = 20
 """Names that are written out, at most."""
@@ -34,7 +34,7 @@ def COMMAND(  # noqa: N802
     identities were seen and are declared nowhere.
     """
     from custody.cli.output import emit
-    from custody.pipeline.register_check import check
+    from custody.pipeline.registering.check import check
 
     found = check(settings, files, given_of(given))
     if as_json:

@@ -35,7 +35,7 @@ def COMMAND(  # noqa: N802
     owner and purpose, sign it, import it.
     """
     from custody.cli.output import emit
-    from custody.pipeline.register_export import export
+    from custody.pipeline.registering.export import export
 
     with register(settings, as_of, known_at) as found:
         written = export(found, "json" if as_json and output is None else form, document)

@@ -13,7 +13,7 @@ from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
     from custody.model.report import Report
-    from custody.pipeline.register import Imported
+    from custody.pipeline.registering.importing import Imported
 
 
 @click.command("import")
@@ -30,7 +30,7 @@ def COMMAND(file: Path, no_judge: bool, settings: Settings, as_json: bool, **giv
     """
     from custody.cli.output import emit
     from custody.cli.progress import watching
-    from custody.pipeline.register import import_document
+    from custody.pipeline.registering.importing import import_document
 
     with watching() as observer:
         found = import_document(settings, file, given_of(given), observer, judge=not no_judge)

@@ -28,7 +28,7 @@ def COMMAND(  # noqa: N802
     from custody.cli.output import emit, style
     from custody.cli.register.page import page
     from custody.model.times import text
-    from custody.pipeline.register_objects import plain
+    from custody.pipeline.registering.objects import plain
     from custody.register.entries import entries
 
     with register(settings, as_of, known_at) as found:

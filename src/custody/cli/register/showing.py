@@ -25,7 +25,7 @@ def COMMAND(  # noqa: N802
     from custody.cli.output import emit, style
     from custody.cli.register.entry_page import entry_page
     from custody.model.times import text
-    from custody.pipeline.register_objects import plain
+    from custody.pipeline.registering.objects import plain
     from custody.register.entries import ending_in, entry
 
     with register(settings, as_of, known_at) as found:

@@ -10,7 +10,7 @@ from custody.cli import options
 from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
-    from custody.pipeline.review_closing import Closed
+    from custody.pipeline.reviewing.closing import Closed
 
 LOG = "approvals"
 
@@ -26,7 +26,7 @@ def COMMAND(name: str, accept: str | None, settings: Settings, as_json: bool) ->
     What is still open is listed, and only --accept closes the review then. The close is sealed in the log of approvals.
     """
     from custody.cli.output import emit
-    from custody.pipeline.review_closing import close
+    from custody.pipeline.reviewing.closing import close
 
     found = close(settings, name, accept)
     if as_json:

@@ -14,7 +14,7 @@ from custody.cli.register.signing import given_of, signing
 from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
-    from custody.pipeline.review_signing import Decided
+    from custody.pipeline.reviewing.signing import Decided
 
 LOG = "approvals"
 
@@ -38,7 +38,7 @@ def COMMAND(  # noqa: N802
     decided. Without either the decisions are claimed. They are judged by the next audit or rebuild.
     """
     from custody.cli.output import emit
-    from custody.pipeline.review_signing import sign
+    from custody.pipeline.reviewing.signing import sign
 
     found = sign(settings, name, decisions, given_of(given), partial=partial)
     if as_json:

@@ -42,8 +42,8 @@ def COMMAND(  # noqa: N802
     The population is that of the last audit or rebuild. It is sealed with its count and digest in the operations log.
     """
     from custody.cli.output import emit
-    from custody.pipeline.review_files import form_of, written
-    from custody.pipeline.review_opening import Wanted, open_review
+    from custody.pipeline.reviewing.files import form_of, written
+    from custody.pipeline.reviewing.opening import Wanted, open_review
 
     form = form_of(output) if output is not None else None
     found = open_review(settings, Wanted(**wanted))  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ def COMMAND(  # noqa: N802
 
 
 def _fields(found: Review, output: Path | None) -> dict[str, object]:
-    from custody.pipeline.review_showing import Shown, State, summary
+    from custody.pipeline.reviewing.showing import Shown, State, summary
 
     return {
         **summary(Shown(review=found, state=State.OPEN, decided={}, signed=0)),

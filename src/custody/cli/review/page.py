@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from custody.cli.register.words import day
 from custody.model.reviews import Member, Opening, Standing
 from custody.model.times import until_text
-from custody.pipeline.review_showing import Shown, State, ordered
+from custody.pipeline.reviewing.showing import Shown, State, ordered
 from custody.register.carried import Carried
 from custody.reports.safe import plain, shortened, width
 from custody.reports.terminal.layout import COLUMNS, labelled, right, wrapped

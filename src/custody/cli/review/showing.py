@@ -26,8 +26,8 @@ def COMMAND(name: str | None, output: Path | None, settings: Settings, as_json: 
     from custody.cli.output import emit, style
     from custody.cli.review.page import listing, page
     from custody.errors import UsageError
-    from custody.pipeline import review_showing
-    from custody.pipeline.review_files import form_of, written
+    from custody.pipeline.reviewing import showing as review_showing
+    from custody.pipeline.reviewing.files import form_of, written
 
     if name is None:
         if output is not None:

@@ -19,7 +19,7 @@ from custody.errors import NotFound, UsageError
 from custody.model.times import text
 from custody.pipeline import mappings
 from custody.pipeline.audit import now, whoami
-from custody.pipeline.pack_scope import credential_of, identities_of
+from custody.pipeline.packing.scope import credential_of, identities_of
 from custody.pipeline.tables import answers
 from custody.settings.catalog import Settings
 from custody.settings.moments import parse_end, parse_start

@@ -16,8 +16,8 @@ from custody.model.report import CheckpointRef
 from custody.model.times import microseconds, text
 from custody.pipeline import contracts, rebuild, refresh
 from custody.pipeline.audit import Observer, Progress, now, whoami
-from custody.pipeline.erase_choice import Asked, Plan, plan
-from custody.pipeline.hold import Hold, check_text, holds
+from custody.pipeline.erasing.choice import Asked, Plan, plan
+from custody.pipeline.erasing.hold import Hold, check_text, holds
 from custody.pipeline.tables import answers, checkpoint
 from custody.settings.catalog import Settings
 from custody.store.erasure import Why

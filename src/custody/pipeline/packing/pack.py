@@ -22,14 +22,15 @@ from custody.model.times import text
 from custody.packs import archive, evidence, parts
 from custody.packs.manifest import Basis, Options
 from custody.packs.seal import write_seal
-from custody.pipeline import output, pack_register, sealed_text
+from custody.pipeline import output, sealed_text
 from custody.pipeline.annex import annex
 from custody.pipeline.audit import Observer, Progress, now, whoami
-from custody.pipeline.pack_basis import Published, published
-from custody.pipeline.pack_chains import Chains
-from custody.pipeline.pack_cover import cover
-from custody.pipeline.pack_files import Contents, Files
-from custody.pipeline.pack_scope import Chosen, choose
+from custody.pipeline.packing import extract as pack_register
+from custody.pipeline.packing.basis import Published, published
+from custody.pipeline.packing.chains import Chains
+from custody.pipeline.packing.cover import cover
+from custody.pipeline.packing.files import Contents, Files
+from custody.pipeline.packing.scope import Chosen, choose
 from custody.pipeline.tables import Answers, answers
 from custody.settings.catalog import Settings
 from custody.settings.moments import parse_end, parse_start

@@ -7,7 +7,7 @@ from custody.model.annex import Cover
 from custody.packs.manifest import Options
 from custody.packs.readme import about
 from custody.packs.verification import NOT_PROVED, PROVES
-from custody.pipeline.pack_scope import Chosen
+from custody.pipeline.packing.scope import Chosen
 
 POPULATIONS = """
     SELECT c.population, count(*) FROM judged c WHERE c.key IN (SELECT k.key FROM pack_keys k)

@@ -10,8 +10,9 @@ import msgspec
 from custody import __version__
 from custody.model.register import Document, SealedDocument, Signature
 from custody.model.report import Report, Run
-from custody.pipeline import contracts, refresh, register_documents, signatures
+from custody.pipeline import contracts, refresh, signatures
 from custody.pipeline.audit import Observer, Progress, now, whoami
+from custody.pipeline.registering import documents as register_documents
 from custody.pipeline.signatures import Given, Signed
 from custody.register.documents import parse_document
 from custody.settings.catalog import Settings

@@ -16,8 +16,8 @@ import yaml
 from custody.errors import UsageError
 from custody.model.register import Declared, Document, Exempted, Party, Privilege
 from custody.model.times import text
-from custody.pipeline.register_known import Opened
-from custody.pipeline.register_objects import alive, plain
+from custody.pipeline.registering.known import Opened
+from custody.pipeline.registering.objects import alive, plain
 from custody.register.entries import entries
 from custody.register.entry import Entry, Said
 from custody.register.versions import in_force

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from custody.engine.duck import Cell, Engine
 from custody.packs import documents
-from custody.pipeline.pack_scope import Chosen
+from custody.pipeline.packing.scope import Chosen
 from custody.register.build import TABLES
 
 CONDITIONS = {

@@ -100,7 +100,7 @@ def resolved(members: Iterable[Member], decisions: Iterable[Decision]) -> tuple[
 
     A text is the identity, or how a table shows it: with what is hidden in it made visible, and safe from formulas.
     """
-    from custody.pipeline.review_files import cell
+    from custody.pipeline.reviewing.files import cell
 
     exact, shown = {}, {}
     for one in members:

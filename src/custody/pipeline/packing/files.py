@@ -15,10 +15,10 @@ from custody.packs.archive import Writer, Written
 from custody.packs.manifest import Basis, Listed, Manifest, Options
 from custody.packs.readme import about, readme
 from custody.packs.stamps import stamp_paths
-from custody.pipeline.pack_basis import Published
-from custody.pipeline.pack_chains import Chains
-from custody.pipeline.pack_register import restrict, rows
-from custody.pipeline.pack_scope import Chosen
+from custody.pipeline.packing.basis import Published
+from custody.pipeline.packing.chains import Chains
+from custody.pipeline.packing.extract import restrict, rows
+from custody.pipeline.packing.scope import Chosen
 from custody.pipeline.tables import Answers
 from custody.reports import csv_tables, ocsf
 from custody.reports.html import render

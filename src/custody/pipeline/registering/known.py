@@ -19,7 +19,8 @@ from custody.model.contracts import Versions
 from custody.model.register import SealedDocument
 from custody.model.reviews import known_by
 from custody.model.times import microseconds, text
-from custody.pipeline import contracts, derive, refresh, register_documents
+from custody.pipeline import contracts, derive, refresh
+from custody.pipeline.registering import documents as register_documents
 from custody.pipeline.tables import answers
 from custody.register.entry import When
 from custody.settings.catalog import Settings

@@ -10,8 +10,9 @@ import msgspec
 from custody.errors import NotFound
 from custody.model.reviews import Choice, Member, Review, Standing, standing, undecided
 from custody.model.times import microseconds, text
-from custody.pipeline import approvals, reviews
+from custody.pipeline import approvals
 from custody.pipeline.audit import now
+from custody.pipeline.reviewing import reviews
 from custody.pipeline.tables import answers
 from custody.register.carried import Action, actions
 from custody.register.reviews import rebuild

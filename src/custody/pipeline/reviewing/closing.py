@@ -7,10 +7,11 @@ import msgspec
 from custody.errors import UsageError
 from custody.model.reviews import Review, undecided
 from custody.model.times import text
-from custody.pipeline import approvals, reviews, sealed_text
+from custody.pipeline import approvals, sealed_text
 from custody.pipeline.audit import now, whoami
-from custody.pipeline.review_showing import carried
-from custody.pipeline.review_signing import check_open
+from custody.pipeline.reviewing import reviews
+from custody.pipeline.reviewing.showing import carried
+from custody.pipeline.reviewing.signing import check_open
 from custody.register.carried import Action, Carried
 from custody.settings.catalog import Settings
 from custody.store.approvals import ApprovalsWriter, separation

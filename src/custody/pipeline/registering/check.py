@@ -14,9 +14,10 @@ from custody.engine.duck import Engine
 from custody.errors import NotFound, UsageError
 from custody.model.keys import names_of
 from custody.model.register import Document, Signature
-from custody.pipeline import register_documents, signatures
+from custody.pipeline import signatures
 from custody.pipeline.audit import now
-from custody.pipeline.register import read_document
+from custody.pipeline.registering import documents as register_documents
+from custody.pipeline.registering.importing import read_document
 from custody.pipeline.signatures import Given
 from custody.pipeline.tables import answers
 from custody.register import names

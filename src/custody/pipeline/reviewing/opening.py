@@ -14,8 +14,9 @@ from custody.model.contracts import matches
 from custody.model.reviews import Fact, Member, Review, Sampled, population_bytes
 from custody.model.sampling import sample
 from custody.model.times import microseconds, text, until_text
-from custody.pipeline import approvals, reviews, sealed_text
+from custody.pipeline import approvals, sealed_text
 from custody.pipeline.audit import now, whoami
+from custody.pipeline.reviewing import reviews
 from custody.pipeline.tables import answers
 from custody.register.entries import entries
 from custody.register.entry import Entry, Said

@@ -19,10 +19,10 @@ from custody.errors import CustodyError, StoreError, UsageError
 from custody.ledger.entry import RecordEntry, decode
 from custody.model.times import microseconds
 from custody.packs import documents
-from custody.pipeline import erase_retention
-from custody.pipeline.hold import Hold, Range, check_sources, holds
-from custody.pipeline.pack_chains import BATCH
-from custody.pipeline.pack_scope import credential_of, identities_of
+from custody.pipeline.erasing import retention as erase_retention
+from custody.pipeline.erasing.hold import Hold, Range, check_sources, holds
+from custody.pipeline.packing.chains import BATCH
+from custody.pipeline.packing.scope import credential_of, identities_of
 from custody.pipeline.tables import Answers, answers
 from custody.pipeline.trace import chains_of
 from custody.settings.catalog import Settings

@@ -19,9 +19,11 @@ from custody.errors import UsageError
 from custody.model.register import Signature
 from custody.model.reviews import Decision, Decisions, Opening, Review, undecided
 from custody.model.times import text
-from custody.pipeline import approvals, review_files, reviews, sealed_text, signatures
+from custody.pipeline import approvals, sealed_text, signatures
 from custody.pipeline.approvals import Log
 from custody.pipeline.audit import now, whoami
+from custody.pipeline.reviewing import files as review_files
+from custody.pipeline.reviewing import reviews
 from custody.pipeline.signatures import Given, Signed
 from custody.register.decisions import Parsed, parse
 from custody.settings.catalog import Settings

@@ -1,0 +1,1 @@
+"""Erasure under retention, and the holds that forbid it."""

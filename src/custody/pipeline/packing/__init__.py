@@ -1,0 +1,1 @@
+"""Evidence packs put together: what is in scope, its evidence, its documents."""

@@ -1,0 +1,1 @@
+"""Reviews of access: opened, signed, shown, closed."""
