@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from custody.errors import ContractError
-from custody.model.register import Declared, Document, Exempted, IdentityKind, Party, Privilege
+from custody.model.contracts import Exempt
+from custody.model.register import Declared, Document, IdentityKind, Party, Privilege
 from custody.pipeline.registering.export import identity
 from custody.register.documents import parse_document, schema_text
 
@@ -71,7 +72,7 @@ READ = Document(
             ),
             since=1_767_225_600_000_000,
             until=1_798_761_600_500_000,
-            exception=Exempted(
+            exception=Exempt(
                 until=1_798_761_600_000_000, owner="team:payments", reason="no OIDC", compensating=("flow logs", "yes")
             ),
         ),

@@ -48,7 +48,7 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exempt(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception for a legacy class: ends at ``until`` (µs), ``compensating`` names what watches it meanwhile."""
+    """An exception for a legacy class or identity, until ``until`` (µs); ``compensating`` names what watches it."""
 
     until: int
     owner: str

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from custody.model.contracts import Exempt
+
 
 class IdentityKind(StrEnum):
     """What kind of non-human identity an entry is."""
@@ -36,15 +38,6 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     principals: tuple[str, ...]
     key: str
     anchor: str
-
-
-class Exempted(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception for a legacy identity: until when, who answers for it, why, and what watches it meanwhile."""
-
-    until: int
-    owner: str
-    reason: str
-    compensating: tuple[str, ...] = ()
 
 
 class Privilege(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +72,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     privileges: tuple[Privilege, ...] = ()
     since: int | None = None
     until: int | None = None
-    exception: Exempted | None = None
+    exception: Exempt | None = None
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from custody.errors import UsageError
-from custody.model.register import Declared, Document, Exempted, IdentityKind, Party, Privilege
+from custody.model.contracts import Exempt
+from custody.model.register import Declared, Document, IdentityKind, Party, Privilege
 from custody.register.spelling import canonical
 from custody.settings.amounts import shown
 from custody.settings.document import Node, Scalar, Series, Table, read_tree
@@ -95,10 +96,10 @@ class _Build:
             exception=self._exception(node.get("exception")),
         )
 
-    def _exception(self, node: Node | None) -> Exempted | None:
+    def _exception(self, node: Node | None) -> Exempt | None:
         if not isinstance(node, Table):
             return None
-        return Exempted(
+        return Exempt(
             until=self._moment(node.get("until"), parse_end) or 0,
             owner=_text(node.get("owner")) or "",
             reason=_text(node.get("reason")) or "",

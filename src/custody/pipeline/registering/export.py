@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import yaml
 
 from custody.errors import UsageError
-from custody.model.register import Declared, Document, Exempted, Party, Privilege
+from custody.model.contracts import Exempt
+from custody.model.register import Declared, Document, Party, Privilege
 from custody.model.times import text
 from custody.pipeline.registering.known import Opened
 from custody.pipeline.registering.objects import alive, plain
@@ -158,7 +159,7 @@ def _privilege(one: Privilege) -> dict[str, Plain]:
     return _there({"what": one.what, "on": one.on, "approved_by": one.approved_by, "ticket": one.ticket})
 
 
-def _exception(one: Exempted) -> dict[str, Plain]:
+def _exception(one: Exempt) -> dict[str, Plain]:
     found: dict[str, Plain | None] = {"until": text(one.until), "owner": one.owner, "reason": one.reason}
     return _there({**found, "compensating": list(one.compensating) or None})
 
