@@ -54,7 +54,7 @@ def arranged(draw: st.DrawFn, cases: list[Path]) -> tuple[Path, list[bytes], lis
     return folder, lines, [list(mixed[:cut]), list(mixed[cut:])]
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arranged(CONFLICTS))
 def test_conflicts_are_judged_alike_in_any_order(given_: tuple[Path, list[bytes], list[list[bytes]]]) -> None:
     folder, lines, files = given_
@@ -63,7 +63,7 @@ def test_conflicts_are_judged_alike_in_any_order(given_: tuple[Path, list[bytes]
     assert report_of(files, contract) == report_of([lines], contract)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(arranged(OTHERS))
 def test_records_are_judged_alike_in_any_order(given_: tuple[Path, list[bytes], list[list[bytes]]]) -> None:
     folder, lines, files = given_

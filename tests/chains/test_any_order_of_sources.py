@@ -77,13 +77,13 @@ def _alike(given_: tuple[Path, list[bytes]]) -> None:
     assert told(files, contract) == told(as_it_lies, contract)
 
 
-@settings(max_examples=3, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(arranged(CONTRARY))
 def test_what_contradicts_is_judged_alike_in_any_order(given_: tuple[Path, list[bytes]]) -> None:
     _alike(given_)
 
 
-@settings(max_examples=3, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.too_slow])
 @given(arranged(SEVERAL))
 def test_sources_are_judged_alike_in_any_order(given_: tuple[Path, list[bytes]]) -> None:
     _alike(given_)
