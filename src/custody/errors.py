@@ -11,7 +11,14 @@ The tree::
     │   ├── StoreNewer      the store was written by a newer custody
     │   └── StoreForked     the store is behind, or contradicts, what was last signed: signing is refused
     ├── LogError            bytes that should be a log artefact (note, checkpoint, tile, proof) are not
-    └── NotFound            what was asked for is not in the store; says what was searched
+    ├── NotFound            what was asked for is not in the store; says what was searched
+    └── BrokerError         the broker gives no credential; ``reason`` is a stable word for machines
+        ├── IdentityRefused     who asks is not proved, or is not in the register
+        ├── IntentRefused       what is asked for cannot be asked for so
+        ├── PolicyDenied        the policies do not allow it, or an identity is contained
+        ├── ApprovalNeeded      people have to approve first; nothing is wrong
+        ├── BackendFailed       the system that makes credentials did not
+        └── EvidenceUnavailable nothing can be sealed, so nothing is issued
 
 Each carries where, what was found, what was expected and what to do, so that one place (the command line) can print it.
 """
@@ -92,3 +99,64 @@ class NotFound(CustodyError):
     """What was asked for is not in the store."""
 
     exit_code = 3
+
+
+class BrokerError(CustodyError):
+    """The broker gives no credential. ``reason`` is a stable word (``token-expired``) that is safe to show and log."""
+
+    exit_code = 7
+
+    def __init__(
+        self, message: str, *, reason: str, where: str = "", found: str = "", expected: str = "", advice: str = ""
+    ) -> None:
+        super().__init__(message, where=where, found=found, expected=expected, advice=advice)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way between processes with every field."""
+        fields = (self.message, self.reason, self.where, self.found, self.expected, self.advice)
+        return (_rebuild_broker, (type(self), *fields))
+
+
+def _rebuild_broker(
+    kind: type[BrokerError], message: str, reason: str, where: str, found: str, expected: str, advice: str
+) -> BrokerError:
+    return kind(message, reason=reason, where=where, found=found, expected=expected, advice=advice)
+
+
+class IdentityRefused(BrokerError):
+    """Who asks is not proved, or is not in the register."""
+
+
+class IntentRefused(BrokerError):
+    """What is asked for cannot be asked for so."""
+
+
+class PolicyDenied(BrokerError):
+    """The policies do not allow it, or the identity is contained."""
+
+
+class ApprovalNeeded(BrokerError):
+    """People have to approve first; nothing is wrong. ``found`` is the id of the request."""
+
+
+class BackendFailed(BrokerError):
+    """The system that makes credentials did not. ``left_unknown``: it may have made one all the same."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        left_unknown: bool = True,
+        where: str = "",
+        found: str = "",
+        expected: str = "",
+        advice: str = "",
+    ) -> None:
+        super().__init__(message, reason=reason, where=where, found=found, expected=expected, advice=advice)
+        self.left_unknown = left_unknown
+
+
+class EvidenceUnavailable(BrokerError):
+    """Nothing can be sealed, so nothing is issued."""

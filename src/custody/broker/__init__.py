@@ -1,0 +1,1 @@
+"""The broker: decide, log the intent, issue, log the outcome, hand over."""

@@ -1,0 +1,1 @@
+"""The journal: what the broker says, durable before it acts."""

@@ -1,0 +1,1 @@
+"""What may be asked for: Cedar policies at request time."""

@@ -1,0 +1,1 @@
+"""Who asks: every way in which a workload or person proves it."""

@@ -1,0 +1,1 @@
+"""The broker as a service: HTTP, people, intake, and everything put together."""
