@@ -149,7 +149,7 @@ class Containment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An item of the checklist of re-enablement: ``grade`` is ``proved``, ``claimed`` or ``open``, and what shows it."""
+    """An item of the checklist of re-enablement: its grade (``proved``, ``claimed`` or ``open``), and what shows it."""
 
     item: str
     grade: str
