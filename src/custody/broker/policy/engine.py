@@ -17,6 +17,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     groups that each belongs to. ``contained`` says that the identity has an open containment (the broker refuses then
     whatever the policies say). ``ttl`` is what was asked for or the backend's greatest, in seconds. ``break_glass``
     names the open break-glass, ``parent_live`` says whether the chain that the intent descends from is alive.
+    ``proof`` is of whoever will hold the credential; where that is an actor, ``subject`` is of the one it acts for.
     """
 
     action: str
@@ -33,6 +34,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     break_glass: str | None = None
     parent_live: bool | None = None
     origin: str | None = None
+    subject: Proof | None = None
 
 
 class PolicyEngine(Protocol):
