@@ -1,0 +1,1 @@
+"""What the commands share that look at requests and decide about them."""
