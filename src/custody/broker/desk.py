@@ -70,6 +70,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     not_after: int
     seq: int
     decided: int
+    intent: Intent
+    run: str | None = None
     issued: int | None = None
     ended: int | None = None
     effect: Effect | None = None

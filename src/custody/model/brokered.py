@@ -32,7 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     """A request of a proved workload and what was decided of it; with ``plan``, the intent to issue.
 
     ``request`` is the id of the request (``rq-`` and a ULID), the same when it is decided again with approvals;
-    ``digest`` is the SHA-256 (hex) of the request as approvers are shown it (``broker.intent.shown``).
+    ``digest`` is the SHA-256 (hex) of the request as approvers are shown it (``broker.shown``), empty where nobody was.
     """
 
     request: str

@@ -46,6 +46,7 @@ EFFECTS: dict[str, Effect] = {
     "credential.revoke": Effect(Kind.KEY_END, "credential revoked"),
     "credential.expire": Effect(Kind.KEY_END, "credential expired"),
     "credential.drop": Effect(Kind.KEY_END, "role dropped"),
+    "credential.gone": Effect(Kind.KEY_END, "seen to be gone"),
     "role.delete": Effect(Kind.PRINCIPAL_END, "role deleted"),
     "user.delete": Effect(Kind.PRINCIPAL_END, "user deleted"),
     "principal.delete": Effect(Kind.PRINCIPAL_END, "principal deleted"),

@@ -59,6 +59,9 @@ KEY_TYPES: dict[str, str] = {
     "ci_run": "a run of a pipeline by id; scope is the service that runs it",
     "container": "a container by id; scope is 'container'",
     "approval": "a request for approval by id; scope is the system that keeps it",
+    "broker": "a custody broker by id; scope is 'custody'",
+    "broker_chain": "what a custody broker was asked for, by chain id; scope is the broker",
+    "break_glass": "a break-glass credential by id; scope is the broker that prepared it",
     "ticket": "a ticket by key; scope is the system that keeps it",
     "person": "a person as a system names them; scope is that system",
     "custom": "a key of a source that a mapping file describes; scope is the mapping's name and the key's",
@@ -102,8 +105,9 @@ GITHUB_ISSUER = "token.actions.githubusercontent.com"
 """Who issues the tokens of GitHub's workflow runs; enterprises have an issuer of their own below it."""
 
 
-MADE_UP = re.compile(r"db_role:postgresql:v-.*-[A-Za-z0-9]{20}-[0-9]{10}")
-"""A role that Vault's default template named: twenty random characters are in it. It is one credential, no identity."""
+MADE_UP = re.compile(r"db_role:postgresql:(?:v-.*-[A-Za-z0-9]{20}-[0-9]{10}|cc_[0-9a-hjkmnp-tv-z]{26})")
+"""A role that Vault's default template named, or a custody broker: twenty random characters are in it, or eighty random
+bits. It is one credential, no identity."""
 
 
 def names_of(text: str) -> tuple[str, ...]:

@@ -1,0 +1,107 @@
+"""Who asks: everything that has to be known of a caller before what they ask for is looked at."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from custody.broker.desk import Caller, Standing
+from custody.broker.proof.prover import Presented
+from custody.broker.running import Running
+from custody.broker.state.fold import once_key
+from custody.errors import IdentityRefused, NotFound
+from custody.model.broker_terms import Actor, Proof, Registered
+from custody.model.brokered import CHAIN, Refused
+
+OWN = re.compile(f"jwt_jti:.*:({CHAIN})", re.ASCII)
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller who is proved: for whom (``subject``), who holds the credential then, and as whom the register has them.
+
+    ``holder`` is the actor who presented a token of their own, where there is one, else the subject. ``parent`` is the
+    chain of this broker whose token was presented.
+    """
+
+    subject: Proof
+    holder: Proof
+    registered: Registered
+    actors: tuple[Actor, ...] = ()
+    parent: str | None = None
+    origin: str | None = None
+    once: str | None = None
+    trace: str | None = None
+
+
+async def prove(running: Running, caller: Caller) -> Asking:
+    """The caller, proved and found in the register. IdentityRefused; the refusal is sealed before it is raised."""
+    running.check_serving()
+    parts = running.parts
+    try:
+        subject = await parts.prove(caller.presented, running.now())
+        actor = None if caller.actor is None else await parts.prove(caller.actor, running.now())
+        actors = parts.actors_of(subject, actor)
+    except IdentityRefused as error:
+        await _seal(running, error, caller, None)
+        raise
+    holder = actors[0].proof if actors and actors[0].proof is not None else subject.proof
+    try:
+        registered = parts.register.find(holder)
+        if registered is None:
+            raise IdentityRefused(
+                "the workload is not in the register",
+                reason="not-registered",
+                found=holder.workload[:200],
+                advice="Declare it in a register document (custody register import), by this key or another name.",
+            )
+        parent = await _parent(running, holder, subject.proof)
+    except IdentityRefused as error:
+        await _seal(running, error, caller, holder)
+        raise
+    return Asking(
+        subject=subject.proof,
+        holder=holder,
+        registered=registered,
+        actors=actors,
+        parent=parent,
+        origin=caller.origin,
+        once=None if caller.idempotency is None else once_key(holder.workload, caller.idempotency),
+        trace=caller.trace,
+    )
+
+
+async def _parent(running: Running, *proofs: Proof) -> str | None:
+    """The chain of this broker whose token was presented. IdentityRefused where its end was asked for."""
+    for proof in proofs:
+        found = OWN.fullmatch(proof.credential or "") if proof.issuer == running.parts.issuer else None
+        if found is None:
+            continue
+        try:
+            lease = await running.lease(found[1])
+        except NotFound:
+            raise IdentityRefused("the token is of no chain of this broker", reason="unknown-chain") from None
+        if lease.standing is not Standing.LIVE:
+            raise IdentityRefused("the token was given back or revoked", reason="token-revoked", found=lease.standing)
+        return lease.chain
+    return None
+
+
+async def _seal(running: Running, error: IdentityRefused, caller: Caller, proof: Proof | None) -> None:
+    digest = None if proof is not None else _digest(caller.presented)
+    await running.say(
+        Refused(
+            reason=error.reason,
+            detail=error.message,
+            digest=digest,
+            proof=proof,
+            origin=caller.origin,
+            trace=caller.trace,
+        )
+    )
+
+
+def _digest(presented: Presented) -> str:
+    from hashlib import sha256
+
+    return sha256(presented.token or b"".join(presented.certificate)).hexdigest()

@@ -1,0 +1,275 @@
+"""The broker itself: what may be asked of it (``desk.Desk``), put together from the rooms beside this file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+
+import msgspec
+
+from custody.broker import containing, ending, issuing
+from custody.broker import intent as intents
+from custody.broker.approvals.tally import tally
+from custody.broker.asking import Asking, prove
+from custody.broker.desk import (
+    Caller,
+    Containment,
+    Ended,
+    Handed,
+    Item,
+    Lease,
+    Page,
+    Pending,
+    Person,
+    RequestState,
+    Standing,
+)
+from custody.broker.parts import Parts
+from custody.broker.reaping import Reaper
+from custody.broker.running import Running
+from custody.broker.shown import shown_of
+from custody.broker.state.fold import standing_at
+from custody.broker.state.tables import Kept, as_of
+from custody.errors import ApprovalNeeded, BrokerError, IdentityRefused, IntentRefused, NotFound
+from custody.model.broker_terms import Intent
+from custody.model.brokered import Service
+
+
+class Broker:
+    """See ``desk.Desk``, whose methods these are."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.running = Running(parts)
+        self.reaper = Reaper(self.running)
+        self._flying: dict[str, tuple[str, asyncio.Future[Handed]]] = {}
+
+    async def start(self) -> None:
+        """Take up the state, end what was left half done. From here on it issues."""
+        running, parts = self.running, self.running.parts
+        await running.start()
+        await running.say(Service(what="started", version=parts.version))
+        left = await self.reaper.recover()
+        if left:
+            fields = {"plans": str(left)}
+            await running.say(Service(what="recovered", version=parts.version, fields=fields))
+        await self.reaper.orphans()
+
+    async def stop(self) -> None:
+        """Say that it stops, and write behind what is left."""
+        running = self.running
+        if running.serving:
+            await running.say(Service(what="stopped", version=running.parts.version))
+            running.serving = False
+        await running.write_behind()
+
+    async def exchange(self, caller: Caller, intent: Intent) -> Handed:
+        """Prove, decide, issue and hand over."""
+        asking = await prove(self.running, caller)
+
+        async def fresh() -> Handed:
+            try:
+                if intent.renews is not None:
+                    raise IntentRefused(
+                        "a renewal is asked for at its lease", reason="invalid-parameter", where="renews"
+                    )
+                one = issuing.task(self.running, asking, intents.check(intent))
+            except IntentRefused as error:
+                await issuing.refuse(self.running, asking, error)
+                raise
+            return await issuing.go(self.running, one)
+
+        return await self._once(asking, msgspec.json.encode(intent), fresh)
+
+    async def fetch(self, caller: Caller, request: str) -> Handed:
+        """Issue what was approved."""
+        asking = await prove(self.running, caller)
+
+        async def fresh() -> Handed:
+            async with self.running.alone(request):
+                try:
+                    kept = await self._approved(asking, request)
+                except BrokerError as error:
+                    await issuing.refuse(self.running, asking, error)
+                    raise
+                return await issuing.go(self.running, _again(self.running, asking, kept))
+
+        return await self._once(asking, request.encode(), fresh, request=request)
+
+    async def renew(self, caller: Caller, chain: str, *, reason: str, ttl: int | None = None) -> Handed:
+        """A successor for a live credential."""
+        asking = await prove(self.running, caller)
+
+        async def fresh() -> Handed:
+            async with self.running.alone(chain):
+                lease = await self._own(asking, chain)
+                renewed = msgspec.structs.replace(
+                    lease.intent, renews=chain, reason=reason, ttl=ttl if ttl is not None else lease.intent.ttl
+                )
+                try:
+                    if lease.standing is not Standing.LIVE or lease.renewals or lease.not_after <= self.running.now():
+                        raise IntentRefused("only a live credential is renewed, once", reason="not-live", where=chain)
+                    one = issuing.task(self.running, asking, intents.check(renewed), action="Renew")
+                except IntentRefused as error:
+                    await issuing.refuse(self.running, asking, error)
+                    raise
+                handed = await issuing.go(self.running, one)
+            await ending.end(self.running, chain, cause="renewed", by=asking.holder.workload, reason=reason)
+            return handed
+
+        return await self._once(asking, msgspec.json.encode((chain, reason, ttl)), fresh)
+
+    async def complete(self, caller: Caller, chain: str) -> Ended:
+        """The workload gives its credential back."""
+        asking = await prove(self.running, caller)
+        await self._own(asking, chain)
+        return await ending.by_chain(self.running, chain, cause="complete", by=asking.holder.workload)
+
+    async def revoke(self, person: Person, chain: str, *, reason: str) -> Ended:
+        """An operator ends a credential and what descends from it."""
+        return await ending.by_chain(self.running, chain, cause="operator", by=person.key, reason=reason)
+
+    async def contain(self, person: Person, identity: str, *, reason: str, incident: str | None = None) -> list[Lease]:
+        """Stop issuing to an identity and end what lives."""
+        return await containing.contain(self.running, person, identity, reason=reason, incident=incident)
+
+    async def checklist(self, identity: str) -> list[Item]:
+        """What re-enablement needs."""
+        return await containing.checklist(self.running, identity)
+
+    async def enable(self, person: Person, identity: str, *, reason: str) -> list[Item]:
+        """End a containment."""
+        return await containing.enable(self.running, person, identity, reason=reason)
+
+    async def lease(self, chain: str) -> Lease:
+        """One lease, as it stands now."""
+        return as_of(await self.running.lease(chain), self.running.now())
+
+    async def leases(self, page: Page, *, identity: str | None = None, standing: str | None = None) -> list[Lease]:
+        """Leases by chain id."""
+        await self.running.write_behind()
+        tables, now = self.running.parts.tables, self.running.now()
+        return list(await asyncio.to_thread(tables.leases, page, now=now, identity=identity, standing=standing))
+
+    async def request(self, request: str) -> Pending:
+        """One request that needed approval."""
+        return self._view(await self._kept(request))
+
+    async def requests(self, page: Page, *, state: str | None = None) -> list[Pending]:
+        """Requests that needed approval, by id."""
+        await self.running.write_behind()
+        found = await asyncio.to_thread(self.running.parts.tables.requests, page, state=state)
+        return [self._view(each) for each in found]
+
+    async def containments(self) -> list[Containment]:
+        """The open containments."""
+        return [each for _, each in sorted(self.running.state.contained.items())]
+
+    async def poll_approvals(self) -> int:
+        """Take in what people decided since the last time; gives how many decisions there were."""
+        running = self.running
+        async with running.alone("approvals"):
+            given = await asyncio.to_thread(running.parts.approvals, running.state.approvals)
+            fresh = [each for each in given if each.leaf >= running.state.approvals]
+            for each in fresh:
+                kept = running.state.requests.get(each.request)
+                await running.say(each, chain=None if kept is None else kept.pending.chain)
+        return len(fresh)
+
+    async def _approved(self, asking: Asking, request: str) -> Kept:
+        """A request that may be issued now to the one who asks: the same workload and run, approved, in time."""
+        await self.poll_approvals()
+        kept = await self._kept(request)
+        body, state = kept.body, self._view(kept).state
+        same = (body.proof.workload, body.proof.run) == (asking.subject.workload, asking.subject.run)
+        if not same or tuple(each.subject for each in body.actors) != tuple(each.subject for each in asking.actors):
+            raise IdentityRefused("another one asked for this", reason="another-requester", where=request)
+        if state is not RequestState.APPROVED:
+            reason = "approval-pending" if state is RequestState.PENDING else f"request-{state}"
+            raise IntentRefused("the request cannot be issued", reason=reason, where=request, found=state)
+        return kept
+
+    async def _kept(self, request: str) -> Kept:
+        kept = self.running.state.requests.get(request)
+        if kept is None:
+            kept = await asyncio.to_thread(self.running.parts.tables.request, request)
+        if kept is None:
+            raise NotFound("there is no such request", where=request[:64])
+        return kept
+
+    def _view(self, kept: Kept) -> Pending:
+        pending = standing_at(kept, self.running.now())
+        shown = shown_of(kept.body, self.running.parts.broker, pending.chain or "")
+        return msgspec.structs.replace(pending, shown=shown.decode())
+
+    async def _own(self, asking: Asking, chain: str) -> Lease:
+        """The caller's own lease. To anybody else it is as if there were none."""
+        lease = await self.running.lease(chain)
+        if lease.workload != asking.holder.workload or (lease.run is not None and lease.run != asking.holder.run):
+            error = IdentityRefused("the lease is another's", reason="another-holder", where=chain)
+            await issuing.refuse(self.running, asking, error)
+            raise error
+        return lease
+
+    async def _once(
+        self, asking: Asking, what: bytes, fresh: Callable[[], Awaitable[Handed]], *, request: str | None = None
+    ) -> Handed:
+        """The same answer for the same idempotency key, as long as the credential is remembered; never a second one."""
+        key = asking.once
+        if key is None:
+            return await fresh()
+        mark = sha256(what).hexdigest()
+        flying = self._flying.get(key)
+        if flying is not None:
+            return await _same(flying[0], mark, flying[1])
+
+        async def first() -> Handed:
+            remembered = self.running.remembered(f"{key} {mark}")
+            if remembered is None:
+                await self._check_unused(asking, key, request)
+                remembered = await fresh()
+                self.running.remember(f"{key} {mark}", remembered)
+            return remembered
+
+        work = asyncio.ensure_future(first())
+        self._flying[key] = (mark, work)
+        work.add_done_callback(lambda _: self._flying.pop(key, None))
+        return await asyncio.shield(work)
+
+    async def _check_unused(self, asking: Asking, key: str, request: str | None) -> None:
+        """A key that was used goes on only to fetch what it asked for; while that is undecided it is asked for once."""
+        used = self.running.state.once.get(key) or await asyncio.to_thread(self.running.parts.tables.once, key)
+        if used is None or used.until <= self.running.now() or used.request == request:
+            return
+        kept = self.running.state.requests.get(used.request)
+        if kept is not None and self._view(kept).state in (RequestState.PENDING, RequestState.APPROVED):
+            raise ApprovalNeeded("people have to approve", reason="approval-needed", found=used.request)
+        error = IntentRefused(
+            "the idempotency key was used", reason="idempotency-key-used", where="Idempotency-Key", found=used.request
+        )
+        await issuing.refuse(self.running, asking, error)
+        raise error
+
+
+async def _same(mark: str, mine: str, work: asyncio.Future[Handed]) -> Handed:
+    if mark != mine:
+        raise IntentRefused("the idempotency key is in use", reason="idempotency-key-used", where="Idempotency-Key")
+    return await asyncio.shield(work)
+
+
+def _again(running: Running, asking: Asking, kept: Kept) -> issuing.Task:
+    """The request that was approved, on its way once more: same id, chain, intent and digest, decided afresh."""
+    body, pending = kept.body, kept.pending
+    one = issuing.task(running, asking, body.intent, action="Renew" if body.intent.renews else "Issue")
+    asked = body.decision.asked
+    assert asked is not None
+    grants = tally(kept.given, asked, body.digest, running.now()).granted
+    return msgspec.structs.replace(
+        one,
+        intent=body.intent,
+        request=body.request,
+        chain=pending.chain or one.chain,
+        digest=body.digest,
+        approvers=tuple((each.approver, (pending.group,)) for each in grants),
+        approvals=grants,
+    )

@@ -1,0 +1,130 @@
+"""The end of a credential: asked for, brought about, and looked at; and of everything that descends from it.
+
+The effect is recorded, not the request. What the server's own state shows counts; a probe is made only where that
+state cannot be had and the secret is still in memory, and it is sealed before it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Literal
+
+from custody.broker.backends.backend import Backend, Held, Made, Seen
+from custody.broker.desk import Ended as EndedLease
+from custody.broker.desk import Lease, Standing
+from custody.broker.running import Running
+from custody.broker.state.fold import held_of
+from custody.broker.state.tables import OVER
+from custody.errors import BackendFailed, CustodyError
+from custody.model.broker_terms import Ending, Plan
+from custody.model.brokered import Effect, EndAsked, Ended, Probed
+
+Basis = Literal["state", "probe", "expiry", "none"]
+
+AT_ONCE = 8
+"""Credentials that are ended side by side."""
+
+
+async def by_chain(running: Running, chain: str, *, cause: str, by: str, reason: str = "") -> EndedLease:
+    """End a credential and what descends from it. NotFound."""
+    lease = await end(running, chain, cause=cause, by=by, reason=reason)
+    return EndedLease(lease=lease, below=tuple(await cascade(running, chain, by=by)))
+
+
+async def cascade(running: Running, chain: str, *, by: str) -> list[Lease]:
+    """End all that descends from a chain, whatever became of the chain itself."""
+    ended: list[Lease] = []
+    level = await _below(running, chain)
+    while level:
+        ended += await several(running, level, cause="parent", by=by, reason=f"descends from {chain}")
+        level = [each for one in level for each in await _below(running, one)]
+    return ended
+
+
+async def several(running: Running, chains: list[str], *, cause: str, by: str, reason: str = "") -> list[Lease]:
+    """End credentials side by side, a few at a time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(chain: str) -> Lease:
+        async with gate:
+            return await end(running, chain, cause=cause, by=by, reason=reason)
+
+    return list(await asyncio.gather(*map(one, chains)))
+
+
+async def end(running: Running, chain: str, *, cause: str, by: str, reason: str = "") -> Lease:
+    """End one credential, and look. One that is over already stays as it is."""
+    async with running.alone(chain):
+        lease = await running.lease(chain)
+        if lease.standing in OVER or _expired(running, lease):
+            return lease
+        if lease.standing in (Standing.LIVE, Standing.PLANNED):
+            await running.say(EndAsked(cause=cause, by=by, reason=reason), chain=chain)
+        return await settle(running, await running.lease(chain))
+
+
+async def settle(running: Running, lease: Lease) -> Lease:
+    """Bring about an end that was asked for, and seal what is found where it is news. The chain's lock is held."""
+    backend = running.backend(lease.backend)
+    if backend is None:
+        return lease
+    seen, basis = await _bring_about(running, backend, lease)
+    if lease.effect is not seen.effect or (lease.standing is Standing.ENDING and lease.tries == 0):
+        body = Ended(
+            effect=seen.effect,
+            basis=basis,
+            keys=lease.keys,
+            sessions=seen.sessions,
+            cause=lease.cause,
+            seen=seen.told,
+        )
+        await running.say(body, chain=lease.chain)
+    return await running.lease(lease.chain)
+
+
+async def quietly(running: Running, backend: Backend, chain: str, plan: Plan, made: Made) -> None:
+    """Undo what was made when nothing can be sealed any more: the plan is sealed, so the reaper looks again."""
+    held = Held(chain=chain, plan=plan, keys=made.keys, issued=made.not_after, server=made.server)
+    with suppress(CustodyError):
+        await running.call(backend, backend.end, held)
+
+
+async def _bring_about(running: Running, backend: Backend, lease: Lease) -> tuple[Seen, Basis]:
+    held = held_of(lease)
+    with suppress(BackendFailed):  # what became of it is looked at, not assumed
+        await running.call(backend, backend.end, held)
+    try:
+        seen = await running.call(backend, backend.look, held)
+    except BackendFailed as error:
+        seen = await _probed(running, backend, lease, held) or Seen(
+            effect=Effect.UNKNOWN, told={"reason": error.reason}
+        )
+        return seen, "none" if seen.effect is Effect.UNKNOWN else "probe"
+    if seen.effect is Effect.UNKNOWN:
+        return seen, "none"
+    expiry = seen.effect is Effect.GONE and lease.ends is Ending.EXPIRY
+    return seen, "expiry" if expiry else "state"
+
+
+async def _probed(running: Running, backend: Backend, lease: Lease, held: Held) -> Seen | None:
+    """Try the credential itself, where its secret is still in memory. The probe is sealed first."""
+    secret = running.secret_of(lease.chain)
+    if secret is None or not lease.keys:
+        return None
+    await running.say(Probed(key=lease.keys[0], target=lease.backend), chain=lease.chain)
+    try:
+        return await running.call(backend, backend.probe, held, secret)
+    except BackendFailed:
+        return None
+
+
+async def _below(running: Running, chain: str) -> list[str]:
+    known = set(running.state.below.get(chain, ()))
+    for lease in await asyncio.to_thread(running.parts.tables.below, chain):
+        known.add(running.state.adopt(lease).chain)
+    return sorted(each for each in known if running.state.leases[each].standing not in OVER)
+
+
+def _expired(running: Running, lease: Lease) -> bool:
+    return lease.ends is Ending.EXPIRY and lease.not_after <= running.now() and lease.standing is not Standing.PLANNED

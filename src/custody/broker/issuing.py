@@ -1,0 +1,296 @@
+"""The way of a request, from a proved caller to a credential: decide, seal the intent, issue, seal the outcome.
+
+What is sealed when: the request with its decision and plan before the backend is called; what came of it before
+anything is handed over. A broker that stops between any two steps leaves either no credential or a sealed plan that
+the reaper ends (``reaping``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+
+import msgspec
+
+from custody.broker import ending
+from custody.broker.asking import Asking
+from custody.broker.backends.backend import Backend, Made, Order
+from custody.broker.clock import chain_id, request_id
+from custody.broker.desk import Handed, Standing
+from custody.broker.policy.engine import Situation
+from custody.broker.running import Running
+from custody.broker.shown import shown_of
+from custody.errors import (
+    ApprovalNeeded,
+    BackendFailed,
+    BrokerError,
+    EvidenceUnavailable,
+    IntentRefused,
+    NotFound,
+    PolicyDenied,
+)
+from custody.model.broker_terms import ApprovalRef, Decision, Intent, Plan, Verdict
+from custody.model.brokered import Entry, Failed, Issued, Refused, Request
+from custody.model.events import MICROSECONDS
+from custody.model.times import microseconds, text
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """One request on its way. ``request`` and ``chain`` are new, or those of the request that was approved."""
+
+    asking: Asking
+    intent: Intent
+    backend: Backend
+    action: str
+    request: str
+    chain: str
+    digest: str | None = None
+    approvers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    approvals: tuple[ApprovalRef, ...] = ()
+
+
+def task(running: Running, asking: Asking, intent: Intent, *, action: str = "Issue") -> Task:
+    """A new request. IntentRefused where the broker has no such backend."""
+    backend = running.backend(intent.backend)
+    if backend is None:
+        known = ", ".join(sorted(running.parts.backends))
+        raise IntentRefused("there is no such backend", reason="unknown-backend", where="backend", expected=known)
+    now, random = running.now(), running.parts.random
+    if intent.parent is None and asking.parent is not None:
+        intent = msgspec.structs.replace(intent, parent=asking.parent)
+    request, chain = request_id(now, random), chain_id(now, random)
+    return Task(asking=asking, intent=intent, backend=backend, action=action, request=request, chain=chain)
+
+
+async def refuse(running: Running, asking: Asking, error: BrokerError) -> None:
+    """Seal that a proved caller was refused before any decision."""
+    body = Refused(
+        reason=error.reason,
+        detail=str(error),
+        proof=asking.holder,
+        origin=asking.origin,
+        trace=asking.trace,
+    )
+    await running.say(body)
+
+
+async def go(running: Running, one: Task) -> Handed:
+    """Decide, and where it is allowed issue. The work is not torn when the caller goes away: it is undone."""
+    work = asyncio.ensure_future(_go(running, one))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.add_done_callback(lambda done: _undelivered(running, done))
+        raise
+
+
+def _undelivered(running: Running, done: asyncio.Future[Handed]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        running.spawn(ending.by_chain(running, done.result().chain, cause="undelivered", by=running.parts.broker))
+
+
+async def _go(running: Running, one: Task) -> Handed:
+    decision = await _decide(running, one)
+    if decision.verdict is not Verdict.ALLOW:
+        await _say_no(running, one, decision)
+    ttl = _ttl(running, one, decision)
+    order = _order(running, one, ttl)
+    try:
+        plan = one.backend.plan(order)
+    except IntentRefused as error:
+        await refuse(running, one.asking, error)
+        raise
+    entry = await running.say(_request(running, one, decision, plan), chain=one.chain)
+    if one.asking.registered.identity in running.state.contained:
+        await running.say(_nothing(one, "contained"), chain=one.chain)
+        raise PolicyDenied("the identity is contained", reason="contained", found=one.asking.registered.identity)
+    return await _issue(running, one, decision, msgspec.structs.replace(order, decided=entry.seq), plan)
+
+
+async def _decide(running: Running, one: Task) -> Decision:
+    """What the policies say; an open containment is a deny whatever they say."""
+    asking, parts = one.asking, running.parts
+    contained = asking.registered.identity in running.state.contained
+    situation = Situation(
+        action=one.action,
+        now=running.now(),
+        environment=parts.environment,
+        proof=asking.holder,
+        subject=None if asking.subject is asking.holder else asking.subject,
+        intent=one.intent,
+        registered=asking.registered,
+        backend_kind=one.backend.kind,
+        ttl=_longest(running, one),
+        actors=asking.actors,
+        approvers=one.approvers,
+        contained=contained,
+        parent_live=await _parent_live(running, one),
+        origin=asking.origin,
+    )
+    decision = parts.policies.decide(situation)
+    if decision.verdict is not Verdict.DENY and (contained or situation.parent_live is False):
+        why = "contained" if contained else "parent-over"
+        return msgspec.structs.replace(decision, verdict=Verdict.DENY, why=why, policies=(), max_ttl=None, asked=None)
+    return decision
+
+
+async def _parent_live(running: Running, one: Task) -> bool | None:
+    """Whether the chain that this one descends from lives and is the caller's; None without one."""
+    if one.intent.parent is None:
+        return None
+    try:
+        parent = await running.lease(one.intent.parent)
+    except NotFound:
+        return False
+    asking = one.asking
+    mine = {asking.holder.workload, asking.subject.workload} & {parent.workload}
+    alive = parent.standing is Standing.LIVE and parent.not_after > running.now()
+    return alive and (bool(mine) or parent.chain == asking.parent)
+
+
+def _longest(running: Running, one: Task) -> int:
+    least = min(running.parts.ttls.get(one.intent.backend, one.backend.max_ttl), one.backend.max_ttl)
+    return least if one.intent.ttl is None else min(one.intent.ttl, least)
+
+
+def _ttl(running: Running, one: Task, decision: Decision) -> int:
+    """The least of what was asked for, what policy and backend allow, and what is left of the parent, in seconds."""
+    ttl = _longest(running, one)
+    if decision.max_ttl is not None:
+        ttl = min(ttl, decision.max_ttl)
+    parent = running.state.leases.get(one.intent.parent or "")
+    if parent is not None:
+        ttl = min(ttl, max(0, (parent.not_after - running.now()) // MICROSECONDS))
+    return ttl
+
+
+def _order(running: Running, one: Task, ttl: int) -> Order:
+    asking = one.asking
+    return Order(
+        chain=one.chain,
+        broker=running.parts.broker,
+        intent=one.intent,
+        subject=asking.subject.workload,
+        identity=asking.registered.identity,
+        ttl=ttl,
+        now=running.now(),
+        actors=tuple(each.subject for each in asking.actors),
+    )
+
+
+def _request(running: Running, one: Task, decision: Decision, plan: Plan | None) -> Request:
+    asking = one.asking
+    body = Request(
+        request=one.request,
+        digest=one.digest or "",
+        proof=asking.subject,
+        intent=one.intent,
+        decision=decision,
+        actors=asking.actors,
+        registered=asking.registered,
+        approvals=one.approvals,
+        plan=plan,
+        origin=asking.origin,
+        idempotency=asking.once,
+        trace=asking.trace,
+    )
+    if one.digest is not None or decision.asked is None:
+        return body  # nobody is shown it
+    digest = sha256(shown_of(body, running.parts.broker, one.chain)).hexdigest()
+    return msgspec.structs.replace(body, digest=digest)
+
+
+async def _say_no(running: Running, one: Task, decision: Decision) -> None:
+    body = _request(running, one, decision, None)
+    await running.say(body, chain=one.chain)
+    if decision.verdict is Verdict.APPROVAL and decision.asked is not None:
+        asked = decision.asked
+        raise ApprovalNeeded(
+            f"{asked.count} of {asked.group} have to approve within {asked.within} s",
+            reason="approval-needed",
+            found=one.request,
+            advice=f"Ask for the credential again with request={one.request} when they have.",
+        )
+    reason = decision.why if decision.why in ("contained", "parent-over") else "policy-denied"
+    by = ", ".join(each.id for each in decision.policies) or decision.why or "no policy permits it"
+    raise PolicyDenied("the policies do not allow this", reason=reason, where=one.request, found=by)
+
+
+async def _issue(running: Running, one: Task, decision: Decision, order: Order, plan: Plan) -> Handed:
+    try:
+        made = await running.call(one.backend, one.backend.issue, order, plan)
+    except BackendFailed as error:
+        body = Failed(
+            backend=one.backend.name, reason=error.reason, left="unknown" if error.left_unknown else "nothing"
+        )
+        await running.say(body, chain=one.chain)
+        raise
+    try:
+        entry = await running.say(_issued(running, one, decision, made, order), chain=one.chain)
+    except EvidenceUnavailable:
+        await ending.quietly(running, one.backend, one.chain, plan, made)
+        raise
+    await _still_wanted(running, one)
+    return _handed(one, decision, made, order, entry)
+
+
+async def _still_wanted(running: Running, one: Task) -> None:
+    """Whether what was issued may still be handed over: a containment may have come in between."""
+    contained = one.asking.registered.identity in running.state.contained
+    if contained or await _parent_live(running, one) is False:
+        cause = "containment" if contained else "parent"
+        await ending.by_chain(running, one.chain, cause=cause, by=running.parts.broker)
+        reason = "contained" if contained else "parent-over"
+        raise PolicyDenied("it is not allowed any more", reason=reason, found=one.asking.registered.identity)
+
+
+def _issued(running: Running, one: Task, decision: Decision, made: Made, order: Order) -> Issued:
+    asking, holder = one.asking, one.asking.holder
+    return Issued(
+        request=one.request,
+        decided=order.decided,
+        backend=one.backend.name,
+        type=made.type,
+        ends=one.backend.ends,
+        keys=made.keys,
+        not_after=str(text(made.not_after)),
+        requester=holder.workload,
+        workload=holder.workload,
+        identity=asking.registered.identity,
+        subject=made.subject,
+        granularity=holder.granularity,
+        run=holder.run,
+        parent=holder.credential,
+        scope=made.scope,
+        resource=one.intent.resource,
+        audience=one.intent.audience,
+        policies=decision.policies,
+        policy_set=decision.policy_set,
+        approval=f"approval:{running.parts.broker}:{one.request}" if one.approvals else None,
+        renews=one.intent.renews,
+        descends=one.intent.parent,
+        reason=one.intent.reason,
+        server=made.server,
+        trace=asking.trace,
+    )
+
+
+def _handed(one: Task, decision: Decision, made: Made, order: Order, entry: Entry) -> Handed:
+    at = microseconds(entry.at) or order.now
+    return Handed(
+        chain=one.chain,
+        request=one.request,
+        receipt=f"{one.chain}@{order.decided}",
+        type=made.type,
+        secrets=made.secrets,
+        facts=made.facts,
+        keys=made.keys,
+        not_after=made.not_after,
+        expires_in=max(0, (made.not_after - at) // MICROSECONDS),
+        scope=made.scope,
+        decision=decision,
+    )
+
+
+def _nothing(one: Task, reason: str) -> Failed:
+    return Failed(backend=one.backend.name, reason=reason, left="nothing")

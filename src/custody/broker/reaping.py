@@ -1,0 +1,109 @@
+"""The reaper: looks at how things stand and ends what should be over. It keeps no plan that a restart could lose."""
+
+from __future__ import annotations
+
+import asyncio
+
+from custody.broker import ending
+from custody.broker.desk import Lease, Standing
+from custody.broker.running import Running
+from custody.errors import BrokerError, CustodyError
+from custody.model.broker_terms import Ending
+from custody.model.brokered import Failed, Service
+from custody.model.events import MICROSECONDS
+
+FIRST_AGAIN, LAST_AGAIN = MICROSECONDS, 300 * MICROSECONDS
+"""How long after a try that did not end it the next one comes: twice as long each time, up to the second figure."""
+
+
+class Reaper:
+    """Remembers only when to try again."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._again: dict[str, tuple[int, int]] = {}
+        self._flying: set[str] = set()
+
+    async def recover(self) -> int:
+        """End what a broker that stopped left half done: plans without an outcome. Gives how many there were."""
+        running = self._running
+        left = [each for each in running.state.leases.values() if each.standing is Standing.PLANNED]
+        for lease in left:
+            backend = running.backend(lease.backend)
+            if backend is not None and backend.quick:  # made in memory, handed over after its outcome only
+                body = Failed(backend=lease.backend, reason="stopped-before-outcome", left="nothing")
+                await running.say(body, chain=lease.chain)
+            else:
+                await ending.end(running, lease.chain, cause="recovered", by=running.parts.broker)
+        return len(left)
+
+    async def orphans(self) -> list[str]:
+        """Credentials with a receipt of this broker that its log does not know: sealed, not touched."""
+        running, found = self._running, []
+        for name, backend in running.parts.backends.items():
+            known = running.state.leases.__contains__
+            try:
+                names = await running.call(backend, backend.orphans, known)
+            except BrokerError:
+                continue
+            for each in names:
+                if await asyncio.to_thread(running.parts.tables.lease, each) is None:
+                    found.append(each)
+                    fields = {"backend": name, "chain": each}
+                    await running.say(Service(what="orphan", version=running.parts.version, fields=fields))
+        return found
+
+    async def tick(self) -> int:
+        """Start ending what is due, a few at a time; gives how many ends were tried."""
+        due = [each for each in self._running.state.leases.values() if self._cause(each) is not None]
+        due = [each for each in due if each.chain not in self._flying][: 4 * ending.AT_ONCE]
+        await asyncio.gather(*(self._one(each) for each in due))
+        return len(due)
+
+    async def _one(self, lease: Lease) -> None:
+        running, cause = self._running, self._cause(lease) or ""
+        self._flying.add(lease.chain)
+        try:
+            after = await ending.end(running, lease.chain, cause=cause, by=running.parts.broker)
+            if lease.standing is Standing.LIVE:
+                await ending.cascade(running, lease.chain, by=running.parts.broker)
+            over = after.standing in (Standing.ENDED, Standing.FAILED, Standing.WAITING)
+        except CustodyError:
+            over = False
+        finally:
+            self._flying.discard(lease.chain)
+        self._plan(lease.chain, over)
+
+    def _plan(self, chain: str, over: bool) -> None:
+        if over:
+            self._again.pop(chain, None)
+            return
+        _, wait = self._again.get(chain, (0, FIRST_AGAIN // 2))
+        wait = min(2 * wait, LAST_AGAIN)
+        self._again[chain] = (self._running.now() + wait, wait)
+
+    def _cause(self, lease: Lease) -> str | None:
+        """Why a lease has to end now, None where it does not."""
+        running = self._running
+        now = running.now()
+        if self._again.get(lease.chain, (0, 0))[0] > now:
+            return None
+        match lease.standing:
+            case Standing.ENDING | Standing.SURVIVING:
+                return lease.cause or "recovered"
+            case Standing.WAITING if lease.ends is not Ending.EXPIRY and lease.not_after <= now:
+                return lease.cause
+            case Standing.LIVE:
+                return self._of_live(lease, now)
+        return None
+
+    def _of_live(self, lease: Lease, now: int) -> str | None:
+        running = self._running
+        if lease.identity in running.state.contained:
+            return "containment"
+        parent = running.state.leases.get(lease.parent or "")
+        if parent is not None and parent.standing not in (Standing.LIVE, Standing.PLANNED):
+            return "parent"
+        if lease.not_after <= now and lease.ends is not Ending.EXPIRY:
+            return "expired"
+        return None

@@ -1,0 +1,146 @@
+"""A broker while it runs: its state in memory, the way to say something, and the writing behind into the tables."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import ParamSpec, TypeVar
+
+from custody.broker.backends.backend import Backend, Secret
+from custody.broker.desk import Handed, Lease
+from custody.broker.parts import Parts
+from custody.broker.state.fold import State
+from custody.broker.state.tables import Changes
+from custody.errors import EvidenceUnavailable, NotFound
+from custody.model.brokered import Body, Entry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+REMEMBERED = 60_000_000
+"""How long (µs) a credential that was handed over is remembered for a repetition with the same idempotency key."""
+MOST_REMEMBERED = 10_000
+OPENS = ("password", "access_token", "secret_access_key")
+"""What the field of a credential is called that opens something."""
+
+
+class Running:
+    """What the broker's rooms share. One event loop; nothing here is for other threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.state = State()
+        self.serving = False
+        self.unsaved: list[Changes] = []
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._handed: dict[str, tuple[int, Handed]] = {}
+        self._latest = 0
+        self._beside: set[asyncio.Future[object]] = set()
+
+    async def start(self) -> None:
+        """Take up where the last broker stopped: the tables, and what the log says beyond them."""
+        loaded = await asyncio.to_thread(self.parts.tables.load, self.now())
+        self.state = State(loaded)
+        for entry in self.parts.evidence.entries(loaded.through):
+            self.state.apply(entry)
+        self.parts.evidence.watch(self._seen)
+        self.serving = True
+
+    def now(self) -> int:
+        """The time (µs), which never goes back: a clock that is set back must not make anything live longer."""
+        self._latest = max(self._latest, self.parts.clock.now())
+        return self._latest
+
+    def check_serving(self) -> None:
+        """EvidenceUnavailable where this broker stands by, or has stopped."""
+        if not self.serving:
+            raise EvidenceUnavailable(
+                "this broker stands by: another one issues", reason="standby", advice="Ask again in a moment."
+            )
+
+    async def say(self, body: Body, *, chain: str | None = None) -> Entry:
+        """Seal what is said; the state has it when this returns."""
+        self.check_serving()
+        return await self.parts.evidence.append(body, chain=chain)
+
+    async def lease(self, chain: str) -> Lease:
+        """A lease, from memory or the tables. NotFound."""
+        found = self.state.leases.get(chain)
+        if found is None:
+            kept = await asyncio.to_thread(self.parts.tables.lease, chain)
+            found = None if kept is None else self.state.adopt(kept)
+        if found is None:
+            raise NotFound("there is no such lease", where=chain[:64])
+        return found
+
+    def backend(self, name: str) -> Backend | None:
+        """The backend of a name."""
+        return self.parts.backends.get(name)
+
+    async def call(self, backend: Backend, what: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a backend's method: here where it is quick, else in a thread."""
+        if backend.quick:
+            return what(*args, **kwargs)
+        return await asyncio.to_thread(what, *args, **kwargs)
+
+    @asynccontextmanager
+    async def alone(self, chain: str) -> AsyncIterator[None]:
+        """Do one thing at a time with a chain."""
+        lock, users = self._locks.get(chain, (asyncio.Lock(), 0))
+        self._locks[chain] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[chain]
+            if users == 1:
+                del self._locks[chain]
+            else:
+                self._locks[chain] = (lock, users - 1)
+
+    def remember(self, key: str, handed: Handed) -> None:
+        """Keep a credential in memory for a moment, for the same request again."""
+        now = self.now()
+        for old in [each for each, (until, _) in self._handed.items() if until <= now]:
+            del self._handed[old]
+        if len(self._handed) < MOST_REMEMBERED:
+            self._handed[key] = (now + REMEMBERED, handed)
+
+    def remembered(self, key: str) -> Handed | None:
+        """What was handed over a moment ago for this key."""
+        until, handed = self._handed.get(key, (0, None))
+        return handed if until > self.now() else None
+
+    def secret_of(self, chain: str) -> Secret | None:
+        """The secret of a credential that was handed over a moment ago: the one that opens something."""
+        handed = next((each for _, each in self._handed.values() if each.chain == chain), None)
+        names = () if handed is None else (each for each in OPENS if each in handed.secrets)
+        return next((handed.secrets[each] for each in names if handed is not None), None)
+
+    def spawn(self, work: Coroutine[object, object, object]) -> None:
+        """Do something beside; what goes wrong there is the reaper's to do again."""
+        task = asyncio.ensure_future(work)
+        self._beside.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Future[object]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def write_behind(self) -> int:
+        """Write what changed into the tables; gives up to which seq they have it. StoreError: it is tried again."""
+        changes = self.state.drain()
+        if changes is not None:
+            self.unsaved.append(changes)
+        saved = 0
+        while self.unsaved:
+            await asyncio.to_thread(self.parts.tables.save, self.unsaved[0])
+            done = self.unsaved.pop(0)
+            saved = done.through
+            self.state.let_go(self.now(), done)
+        return saved
+
+    def _seen(self, entry: Entry) -> None:
+        self.state.apply(entry)

@@ -1,0 +1,58 @@
+"""The first shape: progress, leases, requests, containments, idempotency keys."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables, and the one row of progress."""
+    progress = op.create_table(
+        "progress",
+        sa.Column("broker", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("through", sa.BigInteger, nullable=False),
+        sa.Column("approvals", sa.BigInteger, nullable=False),
+        sa.Column("owner", sa.BigInteger, nullable=False),
+    )
+    op.bulk_insert(progress, [{"broker": 1, "through": 0, "approvals": 0, "owner": 0}])
+    op.create_table(
+        "leases",
+        sa.Column("chain", sa.Text, primary_key=True),
+        sa.Column("identity", sa.Text, nullable=False),
+        sa.Column("standing", sa.Text, nullable=False),
+        sa.Column("ends", sa.Text, nullable=False),
+        sa.Column("not_after", sa.BigInteger, nullable=False),
+        sa.Column("parent", sa.Text),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_index("leases_identity", "leases", ["identity", "chain"])
+    op.create_index("leases_standing", "leases", ["standing", "not_after"])
+    op.create_index("leases_parent", "leases", ["parent"])
+    op.create_table(
+        "requests",
+        sa.Column("request", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_index("requests_state", "requests", ["state", "request"])
+    op.create_table(
+        "containments",
+        sa.Column("identity", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "once",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_index("once_until", "once", ["until"])
+
+
+def downgrade() -> None:
+    """Take them away: the journal and the log have everything."""
+    for table in ("once", "containments", "requests", "leases", "progress"):
+        op.drop_table(table)
