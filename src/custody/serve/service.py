@@ -1,0 +1,240 @@
+"""A broker in service: it stands by until the journal is its own, serves, and stops in order.
+
+The application answers from the first moment: while another broker holds the journal it says so (``/readyz``, 503), and
+takes over when that one ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+
+import msgspec
+
+from custody import __version__
+from custody.broker.desk import Standing
+from custody.broker.evidence.journal import Journal
+from custody.broker.evidence.standby import wait_for_lock
+from custody.broker.policy.folder import Reloaded
+from custody.errors import EvidenceUnavailable
+from custody.model.brokered import Entry, Service
+from custody.pipeline.brokering import sealed
+from custody.pipeline.brokering.keeping import keep
+from custody.pipeline.brokering.places import journal_folder
+from custody.pipeline.brokering.process import Sealing
+from custody.pipeline.brokering.sealing import Pushed
+from custody.serve.app import build
+from custody.serve.composing import Composed
+from custody.serve.front import Front
+from custody.serve.lines import Journalist
+from custody.serve.parts import Gauges, Readiness, ServiceParts, Taken
+from custody.serve.server import Listening, Server, listening, server
+from custody.serve.ticking import Ticking
+from custody.store.reader import Reader
+
+LAG = 60.0
+"""Seconds for which lines may wait to be sealed before the broker says that it is not ready."""
+
+
+class Station:
+    """One broker process: the parts, what runs beside them, and how they are."""
+
+    def __init__(self, composed: Composed) -> None:
+        self.composed = composed
+        self.sealing = Sealing(composed.settings, composed.file.broker, derive_every=composed.file.derive_every)
+        self.saved = 0
+        self._ticking = Ticking(self._failed)
+        self._stop = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self._journal: Journal | None = None
+        self._sealing_runs = False
+        self.troubles: dict[str, str] = {}
+
+    async def begin(self) -> None:
+        """Wait until the journal is this broker's, then begin to issue."""
+        composed = self.composed
+        folder = journal_folder(composed.settings.store)
+        lock = await wait_for_lock(folder, 0.5)
+        with Reader.open(composed.settings.store) as reader:
+            known = sealed.through(reader, composed.file.broker)
+        self._journal = Journal.open(
+            folder,
+            broker=composed.file.broker,
+            clock=composed.clock,
+            lock=lock,
+            known=known,
+            earlier=self._earlier,
+        )
+        composed.evidence.open(self._journal)
+        await self.sealing.start()
+        self._sealing_runs = True
+        await composed.broker.start()
+        for torn in self._journal.torn:
+            fields = {"torn": str(torn)[:200]}
+            await composed.broker.running.say(Service(what="recovered", version=__version__, fields=fields))
+        self._keeping = asyncio.ensure_future(
+            keep(
+                self._journal,
+                self.sealing,
+                every=composed.file.seal_every,
+                saved=lambda: self.saved,
+                stop=self._stop,
+            )
+        )
+        self._tick()
+
+    async def end(self) -> None:
+        """Say that it stops, write behind, seal what is left."""
+        await self._ticking.stop()
+        if self._journal is not None:
+            await self.composed.broker.stop()
+        self._stop.set()
+        if self._keeping is not None:
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._sealing_runs:
+            await self.sealing.close()
+        if self._journal is not None:
+            self._journal.close()
+        self.composed.tables.close()
+
+    def live(self) -> bool:
+        """Whether what runs beside is still running."""
+        return self._keeping is None or not self._keeping.done()
+
+    def ready(self) -> Readiness:
+        """Whether requests should come here."""
+        reasons = [] if self.composed.broker.running.serving else ["standby"]
+        if self._sealing_runs and self.sealing.health().lag > LAG:
+            reasons.append("sealing-lag")
+        reasons += [f"trouble-{name}" for name in sorted(self.troubles) if name != "policies"]
+        return Readiness(ready=not reasons, reasons=tuple(reasons))
+
+    def gauges(self) -> Gauges:
+        """The figures for the metrics."""
+        live = sum(each.standing is Standing.LIVE for each in self.composed.broker.running.state.leases.values())
+        return Gauges(leases=live, lag=self.sealing.health().lag if self._sealing_runs else 0.0)
+
+    async def take(self, name: str, body: bytes | Path, content_type: str) -> Taken:  # noqa: ARG002
+        """Seal what was pushed (``serve.parts.IntakeDoor``)."""
+        if not self._sealing_runs:
+            raise EvidenceUnavailable("this broker stands by", reason="standby")
+        path = body if isinstance(body, Path) else await asyncio.to_thread(self._spooled, body)
+        try:
+            found = await self.sealing.take(Pushed(path, name))
+        finally:
+            if path is not body:
+                path.unlink(missing_ok=True)
+        return Taken(first=found.leaf, records=found.records, skips=sum(count for _, count in found.skips))
+
+    def _spooled(self, body: bytes) -> Path:
+        folder = self.composed.folder / "spool"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / secrets.token_hex(16)
+        path.touch(mode=0o600)
+        path.write_bytes(body)
+        return path
+
+    def _earlier(self, after: int) -> list[Entry]:
+        with Reader.open(self.composed.settings.store) as reader:
+            return list(sealed.entries(reader, self.composed.file.broker, after))
+
+    def _tick(self) -> None:
+        broker = self.composed.broker
+        self._ticking.every(0.2, "tables", self._written)
+        self._ticking.every(1.0, "reaper", broker.reaper.tick)
+        self._ticking.every(0.5, "approvals", broker.poll_approvals)
+        self._ticking.every(2.0, "register", self._registered)
+        self._ticking.every(2.0, "policies", self._reloaded)
+        self._ticking.every(60.0, "keys", self._keys)
+        self._ticking.every(300.0, "orphans", broker.reaper.orphans)
+
+    async def _written(self) -> None:
+        self.saved = await self.composed.broker.running.write_behind() or self.saved
+        self.troubles.pop("tables", None)
+
+    async def _registered(self) -> None:
+        await asyncio.to_thread(self.composed.register.look)
+        self.troubles.pop("register", None)
+
+    async def _reloaded(self) -> None:
+        found: Reloaded = await asyncio.to_thread(self.composed.policies.reload)
+        if found.flaws:
+            self.troubles["policies"] = f"{found.flaws[0].where}: {found.flaws[0].message}"
+        else:
+            self.troubles.pop("policies", None)
+        if found.changed:
+            current = self.composed.policies.current
+            fields = {"policy_set": current.sha256, "commit": current.commit or ""}
+            await self.composed.broker.running.say(Service(what="policies", version=__version__, fields=fields))
+
+    async def _keys(self) -> None:
+        for backend in self.composed.signing():
+            kid = await asyncio.to_thread(backend.tend)
+            if kid is not None:
+                fields = {"backend": backend.name, "kid": kid}
+                await self.composed.broker.running.say(Service(what="keys", version=__version__, fields=fields))
+
+    def _failed(self, name: str, why: str) -> None:
+        if self.troubles.get(name) != why:
+            self.troubles[name] = why
+            told(f"{name}: {why}")
+
+
+def told(text: str) -> None:
+    """A line of the service's own log about what runs beside the requests."""
+    sys.stderr.buffer.write(msgspec.json.encode({"level": "error", "event": "trouble", "told": text[:500]}) + b"\n")
+    sys.stderr.buffer.flush()
+
+
+def application(composed: Composed, station: Station) -> Front:
+    """The ASGI application of a broker."""
+    file = composed.file
+    return build(
+        composed.broker,
+        ServiceParts(
+            version=__version__,
+            clock=composed.clock,
+            random=secrets.token_bytes,
+            health=station,
+            jwks=composed.jwks,
+            metadata=composed.metadata,
+            log=_line,
+            spool=composed.folder / "spool",
+            limits=file.limits,
+            sign_in=composed.sign_in,
+            intake=station if file.intake else None,
+            doors=file.intake,
+            approvals=f"http://{file.approvals.address}",
+        ),
+    )
+
+
+async def serve(composed: Composed, listen: Listening | None = None) -> None:
+    """Serve until a signal. What is under way ends first; then the last lines are sealed."""
+    station = Station(composed)
+    front = application(composed, station)
+    running = server(front, listen or listening(composed.file), Journalist(composed.clock, _line))
+    begin = asyncio.ensure_future(_begun(station, running))
+    try:
+        await running.serve()
+    finally:
+        begin.cancel()
+        await asyncio.gather(begin, return_exceptions=True)
+        await station.end()
+    if not begin.cancelled() and begin.exception() is not None:
+        raise begin.exception()  # type: ignore[misc]
+
+
+async def _begun(station: Station, running: Server) -> None:
+    try:
+        await station.begin()
+    except BaseException:
+        running.should_exit = True
+        raise
+
+
+def _line(line: bytes) -> None:
+    sys.stderr.buffer.write(line + b"\n")
+    sys.stderr.buffer.flush()
