@@ -211,9 +211,11 @@ class TestApproval:
             shown = (await broker.request(request)).shown
             assert '"deploy"' in shown
             trial.approve(request, ANNA)
-            with pytest.raises(IntentRefused) as caught:
+            said = len(trial.evidence.said)
+            with pytest.raises(ApprovalNeeded) as asked:
                 await broker.fetch(caller("deploy/7"), request)
-            assert caught.value.reason == "approval-pending"
+            assert asked.value.found == request
+            assert not [each for each in trial.after(said) if isinstance(each.body, Refused)]
             trial.approve(request, BERT)
             handed = await broker.fetch(caller("deploy/7"), request)
             assert handed.request == request

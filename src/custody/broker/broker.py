@@ -89,6 +89,8 @@ class Broker:
             async with self.running.alone(request):
                 try:
                     kept = await self._approved(asking, request)
+                except ApprovalNeeded:  # the question whether people have approved is no news
+                    raise
                 except BrokerError as error:
                     await issuing.refuse(self.running, asking, error)
                     raise
@@ -184,9 +186,10 @@ class Broker:
         same = (body.proof.workload, body.proof.run) == (asking.subject.workload, asking.subject.run)
         if not same or tuple(each.subject for each in body.actors) != tuple(each.subject for each in asking.actors):
             raise IdentityRefused("another one asked for this", reason="another-requester", where=request)
+        if state is RequestState.PENDING:
+            raise ApprovalNeeded("people have to approve", reason="approval-needed", found=request)
         if state is not RequestState.APPROVED:
-            reason = "approval-pending" if state is RequestState.PENDING else f"request-{state}"
-            raise IntentRefused("the request cannot be issued", reason=reason, where=request, found=state)
+            raise IntentRefused("the request cannot be issued", reason=f"request-{state}", where=request, found=state)
         return kept
 
     async def _kept(self, request: str) -> Kept:

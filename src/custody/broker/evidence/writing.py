@@ -110,6 +110,8 @@ class Writing:
             try:
                 self._write(b"".join([each.line for each in group]))
                 self.through = group[-1].entry.seq
+                if self._size >= LARGE:
+                    self._close()
             except OSError as error:
                 self._failed = error
         loops: dict[AbstractEventLoop, list[Said]] = {}
@@ -118,8 +120,6 @@ class Writing:
         for loop, some in loops.items():
             with suppress(RuntimeError):  # that loop is closed: nobody waits there
                 loop.call_soon_threadsafe(self._told, some, None if self._failed is None else self.refusal())
-        if self._size >= LARGE:
-            self._close()
 
     def _write(self, data: bytes) -> None:
         path = epoch_path(self._folder, self._first)

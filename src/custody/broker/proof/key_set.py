@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -24,8 +25,9 @@ MAX_DOCUMENT = 512 << 10
 """Bytes of a key set, bundle or discovery document."""
 
 MAX_KEYS = 200
-_MODULUS = range(256, 1025)
-"""Bytes of an RSA modulus: 2048 to 8192 bits. Shorter ones are weak, longer ones cost too much to verify."""
+_MODULUS = range(2048, 8193)
+"""Bits of an RSA modulus: shorter ones are weak, longer ones cost too much to verify; so do long exponents."""
+_EXPONENT = 32
 
 _PUBLIC = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 _SECRET = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
@@ -124,7 +126,7 @@ def _for_signatures(entry: Mapping[str, object]) -> bool:
 
 def _imported(plain: dict[str, str]) -> Key | None:
     try:
-        if plain["kty"] == "RSA" and (_length(plain["n"]) not in _MODULUS or _length(plain["e"]) > 4):
+        if plain["kty"] == "RSA" and (_bits(plain["n"]) not in _MODULUS or _bits(plain["e"]) > _EXPONENT):
             return None
         key = JWKRegistry.import_key({**plain})
         _ = key.public_key  # the point or number is checked when the key is made
@@ -133,6 +135,6 @@ def _imported(plain: dict[str, str]) -> Key | None:
     return key
 
 
-def _length(text: str) -> int:
-    """Bytes of an unsigned number in base64url, leading zeros aside (``A`` stands for six zero bits)."""
-    return len(text.lstrip("A")) * 6 // 8
+def _bits(text: str) -> int:
+    """The length of an unsigned number in base64url. ValueError where it is none."""
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).bit_length()

@@ -2,87 +2,88 @@
 
 The journal is the truth and the tables follow it, so a commit that a power cut undoes is made again from the journal:
 SQLite need not wait for the disk at each one. Two brokers never write: whoever loads takes the tables over, and what an
-earlier one still writes is refused.
+earlier one still writes is refused. Every transaction that writes changes the row of progress first, so that one waits
+for the other.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, create_engine, event, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from alembic.util import CommandError
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from custody.broker.desk import Containment, Lease, Page, Standing
+from custody.broker.state.fold import HELD_ONCE
 from custody.broker.state.migrating import upgrade
+from custody.broker.state.opening import AT_ONCE, opened
 from custody.broker.state.rows import CONTAINMENTS, LEASES, ONCE, PROGRESS, REQUESTS
 from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once, as_of
-from custody.errors import StoreError, UsageError
+from custody.broker.state.writing import write
+from custody.errors import StoreError
 from custody.model.broker_terms import Ending
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_ENCODER = msgspec.json.Encoder()
 _LEASE = msgspec.json.Decoder(Lease)
 _KEPT = msgspec.json.Decoder(Kept)
 _CONTAINMENT = msgspec.json.Decoder(Containment)
 _ONCE = msgspec.json.Decoder(Once)
 
+_LIVING = sorted(each.value for each in Standing if each not in OVER)
+_NEVER = -1
+
 
 class DatabaseTables:
     """The tables behind an SQLAlchemy URL, brought to this version's shape when it is opened.
 
-    UsageError where the URL is none, StoreError where the database refuses or is of a newer custody.
+    With a ``broker``, they are that broker's alone from the first time that it loads them. UsageError where the URL
+    cannot be used, StoreError where the database refuses, StoreNewer where a newer custody made the tables.
     """
 
-    def __init__(self, url: str) -> None:
-        self._where, self._engine = _engine(url)
-        self._owner = 0
-        with self._guarded("opening"):
-            upgrade(self._engine)
+    def __init__(self, url: str, *, broker: str = "") -> None:
+        self._where, self._engine = opened(url)
+        self._broker, self._owner = broker, _NEVER
+        try:
+            with self._guarded("opening"):
+                upgrade(self._engine, self._where)
+        except StoreError:
+            self._engine.dispose()
+            raise
 
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
 
     def load(self, now: int) -> Loaded:
-        """Take the tables over, and give what is not over."""
-        with self._guarded("loading"), self._engine.begin() as connection:
-            row = connection.execute(select(PROGRESS)).one()
-            self._owner = row.owner + 1
-            taken = connection.execute(PROGRESS.update().where(PROGRESS.c.owner == row.owner).values(owner=self._owner))
-            if taken.rowcount != 1:
-                raise StoreError("another broker took the tables over at the same time", where=self._where)
-            return Loaded(
+        """Take the tables over, and give what is not over. StoreError where they are another broker's."""
+        with self._writing("loading") as connection:
+            owner = self._take_over(connection)
+            row = connection.execute(select(PROGRESS.c.through, PROGRESS.c.approvals)).one()
+            undecided = select(REQUESTS.c.value).where(REQUESTS.c.state.in_(sorted(UNDECIDED)))
+            loaded = Loaded(
                 through=row.through,
                 approvals=row.approvals,
                 leases=tuple(_values(connection, select(LEASES.c.value).where(_open(now)), _LEASE)),
-                requests=tuple(
-                    _values(connection, select(REQUESTS.c.value).where(REQUESTS.c.state.in_(UNDECIDED)), _KEPT)
-                ),
+                requests=tuple(_values(connection, undecided, _KEPT)),
                 containments=tuple(_values(connection, select(CONTAINMENTS.c.value), _CONTAINMENT)),
             )
+        self._owner = owner
+        return loaded
 
     def save(self, changes: Changes) -> None:
-        """Keep the changes, all or none; what is kept already changes nothing."""
-        with self._guarded("saving"), self._engine.begin() as connection:
+        """Keep the changes, all or none; what is kept already changes nothing. Only what has loaded may save."""
+        with self._writing("saving") as connection:
             if not self._advance(connection, changes):
                 return
-            _put(connection, LEASES, "chain", [_lease_row(each) for each in changes.leases])
-            _put(connection, REQUESTS, "request", [_request_row(each) for each in changes.requests])
-            if changes.enabled:
-                connection.execute(CONTAINMENTS.delete().where(CONTAINMENTS.c.identity.in_(changes.enabled)))
-            _put(connection, CONTAINMENTS, "identity", [_containment_row(each) for each in changes.containments])
-            _put(connection, ONCE, "key", [_once_row(each) for each in changes.once])
+            write(connection, changes)
             if changes.once:
-                oldest = min(each.until for each in changes.once)
-                connection.execute(ONCE.delete().where(ONCE.c.until < oldest - 24 * 3600 * 1_000_000))
+                used = min(each.until for each in changes.once) - HELD_ONCE
+                connection.execute(ONCE.delete().where(ONCE.c.until < used))
 
     def lease(self, chain: str) -> Lease | None:
         """One lease."""
@@ -103,7 +104,7 @@ class DatabaseTables:
 
     def below(self, chain: str) -> Sequence[Lease]:
         """The leases that descend from one and are not over."""
-        wanted = select(LEASES.c.value).where(LEASES.c.parent == chain, LEASES.c.standing.not_in(OVER))
+        wanted = select(LEASES.c.value).where(LEASES.c.parent == chain, LEASES.c.standing.in_(_LIVING))
         return self._all(wanted.order_by(LEASES.c.chain), _LEASE)
 
     def request(self, request: str) -> Kept | None:
@@ -123,21 +124,36 @@ class DatabaseTables:
         """An idempotency key that was used."""
         return self._one(select(ONCE.c.value).where(ONCE.c.key == key), _ONCE)
 
+    def _take_over(self, connection: Connection) -> int:
+        """The number under which this broker writes from here on."""
+        taking = PROGRESS.update().values(owner=PROGRESS.c.owner + 1)
+        if self._broker:
+            taking = taking.where(PROGRESS.c.broker.in_(("", self._broker))).values(broker=self._broker)
+        if connection.execute(taking).rowcount != 1:
+            found = connection.scalars(select(PROGRESS.c.broker)).one_or_none()
+            raise StoreError(
+                "these are another broker's tables",
+                where=self._where,
+                found=(found or "none")[:64],
+                expected=self._broker,
+                advice="Give each broker a database of its own.",
+            )
+        return int(connection.scalars(select(PROGRESS.c.owner)).one())
+
     def _advance(self, connection: Connection, changes: Changes) -> bool:
         """Whether the changes are new. StoreError where another broker has taken over."""
-        row = connection.execute(select(PROGRESS)).one()
-        if row.owner != self._owner:
-            raise StoreError("another broker took the tables over", where=self._where)
-        if row.through >= changes.through:
-            return False
         moved = connection.execute(
             PROGRESS.update()
-            .where(PROGRESS.c.owner == self._owner, PROGRESS.c.through == row.through)
-            .values(through=changes.through, approvals=max(changes.approvals, row.approvals))
+            .where(PROGRESS.c.owner == self._owner, PROGRESS.c.through < changes.through)
+            .values(through=changes.through)
         )
-        if moved.rowcount != 1:
-            raise StoreError("another broker took the tables over", where=self._where)
-        return True
+        owner, approvals = connection.execute(select(PROGRESS.c.owner, PROGRESS.c.approvals)).one()
+        if owner != self._owner:
+            message = "the tables were not loaded" if self._owner == _NEVER else "another broker took the tables over"
+            raise StoreError(message, where=self._where, found=f"owner {owner}", expected=f"owner {self._owner}")
+        if moved.rowcount == 1 and approvals < changes.approvals:
+            connection.execute(PROGRESS.update().values(approvals=changes.approvals))
+        return moved.rowcount == 1
 
     def _one(self, wanted: Select[tuple[str]], decoder: msgspec.json.Decoder[T]) -> T | None:
         return next(iter(self._all(wanted.limit(1), decoder)), None)
@@ -147,102 +163,52 @@ class DatabaseTables:
             return list(_values(connection, wanted, decoder))
 
     @contextmanager
+    def _writing(self, doing: str) -> Iterator[Connection]:
+        with self._guarded(doing), self._engine.execution_options(**AT_ONCE).begin() as connection:
+            yield connection
+
+    @contextmanager
     def _guarded(self, doing: str) -> Iterator[None]:
         """The database's errors in words of ours: its own could quote a URL with a password, or what was to be kept."""
         try:
             yield
-        except (SQLAlchemyError, msgspec.MsgspecError, OSError) as error:
-            kind = type(getattr(error, "orig", None) or error).__name__
+        except (SQLAlchemyError, CommandError, msgspec.MsgspecError, UnicodeError, OSError) as error:
             raise StoreError(
                 f"the broker's tables failed while {doing}",
                 where=self._where,
-                found=kind,
+                found=_kind(error),
                 advice="The journal has everything: the broker goes on when the database is back.",
             ) from None
 
 
-def _engine(url: str) -> tuple[str, Engine]:
-    try:
-        parsed = make_url(url)
-        where = parsed.render_as_string(hide_password=True)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise UsageError("a database that is not known", where="state", found=parsed.get_backend_name()[:40])
-        if parsed.get_backend_name() == "postgresql":
-            engine = create_engine(parsed, pool_pre_ping=True, pool_size=4)
-            return where, engine
-        if parsed.database and parsed.database != ":memory:":
-            _own_file(Path(parsed.database))
-        engine = create_engine(parsed, connect_args={"timeout": 10, "check_same_thread": False})
-    except (ArgumentError, ImportError) as error:
-        raise UsageError("not a database URL", where="state", found=type(error).__name__) from None
-    event.listen(engine, "connect", _tuned)
-    return where, engine
-
-
-def _own_file(path: Path) -> None:
-    """The file, made for its owner alone."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise StoreError("the broker's tables cannot be made", where=str(path), found=str(error.strerror)) from None
-
-
-def _tuned(connection: Callable[[], object], _: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]  # the DB-API's own, which has no type
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def _kind(error: BaseException) -> str:
+    """What kind of error, by the names that drivers and servers give: SQLSTATE, or the name of SQLite's code."""
+    own = getattr(error, "orig", None) or error
+    code = getattr(own, "sqlstate", None) or getattr(own, "sqlite_errorname", None)
+    return type(own).__name__ + (f" {code}" if code else "")
 
 
 def _open(now: int) -> ColumnElement[bool]:
-    waits = and_(LEASES.c.ends == Ending.EXPIRY, LEASES.c.standing != Standing.PLANNED, LEASES.c.not_after <= now)
-    return and_(LEASES.c.standing.not_in(OVER), ~waits)
+    """``tables.is_open`` in SQL, each side of it within reach of the index ``leases_open``."""
+    living, ends = LEASES.c.standing.in_(_LIVING), LEASES.c.ends
+    killable = [each.value for each in Ending if each is not Ending.EXPIRY]
+    return or_(
+        and_(living, ends.in_(killable)),
+        and_(living, ends == Ending.EXPIRY.value, LEASES.c.not_after > now),
+        and_(LEASES.c.standing == Standing.PLANNED.value, ends == Ending.EXPIRY.value, LEASES.c.not_after <= now),
+    )
 
 
 def _stands(standing: str, now: int) -> ColumnElement[bool]:
-    if standing == Standing.ENDED:
-        return or_(LEASES.c.standing == standing, and_(LEASES.c.standing.not_in(OVER), ~_open(now)))
-    return and_(LEASES.c.standing == standing, or_(LEASES.c.standing.in_(OVER), _open(now)))
+    """How a lease stands at ``now`` (``tables.as_of``) in SQL."""
+    if standing in OVER:
+        kept = LEASES.c.standing == standing
+        past = and_(LEASES.c.ends == Ending.EXPIRY.value, LEASES.c.not_after <= now)
+        expired = and_(LEASES.c.standing.not_in([*OVER, Standing.PLANNED]), past)
+        return or_(kept, expired) if standing == Standing.ENDED else kept
+    return and_(LEASES.c.standing == standing, _open(now))
 
 
 def _values(connection: Connection, wanted: Select[tuple[str]], decoder: msgspec.json.Decoder[T]) -> Iterator[T]:
     yield from map(decoder.decode, connection.scalars(wanted))
 
-
-def _put(connection: Connection, table: Table, key: str, rows: list[dict[str, object]]) -> None:
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    made = insert(table)
-    others = {column.name: made.excluded[column.name] for column in table.columns if column.name != key}
-    connection.execute(made.on_conflict_do_update(index_elements=[key], set_=others), rows)
-
-
-def _lease_row(lease: Lease) -> dict[str, object]:
-    return {
-        "chain": lease.chain,
-        "identity": lease.identity,
-        "standing": str(lease.standing),
-        "ends": str(lease.ends),
-        "not_after": lease.not_after,
-        "parent": lease.parent,
-        "value": _text(lease),
-    }
-
-
-def _request_row(kept: Kept) -> dict[str, object]:
-    pending = kept.pending
-    return {"request": pending.request, "state": str(pending.state), "until": pending.until, "value": _text(kept)}
-
-
-def _containment_row(containment: Containment) -> dict[str, object]:
-    return {"identity": containment.identity, "value": _text(containment)}
-
-
-def _once_row(once: Once) -> dict[str, object]:
-    return {"key": once.key, "until": once.until, "value": _text(once)}
-
-
-def _text(value: msgspec.Struct) -> str:
-    return _ENCODER.encode(value).decode()

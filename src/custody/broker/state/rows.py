@@ -5,40 +5,50 @@ What is searched by is a column; the whole value stands beside it as JSON. Times
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, SmallInteger, Table, Text
+from sqlalchemy import BigInteger, Column, Index, MetaData, SmallInteger, Table, Text, text
+
+SHAPE = "custody_broker_shape"
+"""The table in which Alembic keeps the revision: a name of the broker's own, as a database may hold others' tables."""
 
 METADATA = MetaData()
+
+NAME = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is put in order: by code point in every database, whatever its language."""
+
+_DESCENDS = text("parent IS NOT NULL")
 
 PROGRESS = Table(
     "progress",
     METADATA,
-    Column("broker", SmallInteger, primary_key=True, autoincrement=False),
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("broker", Text, nullable=False),
     Column("through", BigInteger, nullable=False),
     Column("approvals", BigInteger, nullable=False),
     Column("owner", BigInteger, nullable=False),
 )
-"""One row: the last ``seq`` that the tables have, the next leaf of the log of approvals, and who may write."""
+"""One row: whose tables these are, the last ``seq`` that they have, the next leaf of the log of approvals, and the
+number of the broker process that may write: each that loads takes the next."""
 
 LEASES = Table(
     "leases",
     METADATA,
-    Column("chain", Text, primary_key=True),
-    Column("identity", Text, nullable=False),
-    Column("standing", Text, nullable=False),
-    Column("ends", Text, nullable=False),
+    Column("chain", NAME, primary_key=True),
+    Column("identity", NAME, nullable=False),
+    Column("standing", NAME, nullable=False),
+    Column("ends", NAME, nullable=False),
     Column("not_after", BigInteger, nullable=False),
-    Column("parent", Text),
+    Column("parent", NAME),
     Column("value", Text, nullable=False),
     Index("leases_identity", "identity", "chain"),
-    Index("leases_standing", "standing", "not_after"),
-    Index("leases_parent", "parent"),
+    Index("leases_open", "standing", "ends", "not_after"),
+    Index("leases_parent", "parent", sqlite_where=_DESCENDS, postgresql_where=_DESCENDS),
 )
 
 REQUESTS = Table(
     "requests",
     METADATA,
-    Column("request", Text, primary_key=True),
-    Column("state", Text, nullable=False),
+    Column("request", NAME, primary_key=True),
+    Column("state", NAME, nullable=False),
     Column("until", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
     Index("requests_state", "state", "request"),
@@ -47,14 +57,14 @@ REQUESTS = Table(
 CONTAINMENTS = Table(
     "containments",
     METADATA,
-    Column("identity", Text, primary_key=True),
+    Column("identity", NAME, primary_key=True),
     Column("value", Text, nullable=False),
 )
 
 ONCE = Table(
     "once",
     METADATA,
-    Column("key", Text, primary_key=True),
+    Column("key", NAME, primary_key=True),
     Column("until", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
     Index("once_until", "until"),

@@ -1,0 +1,68 @@
+"""Values into rows, many at a time: new ones are added, known ones replaced."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from custody.broker.desk import Containment, Lease, RequestState, Standing
+from custody.broker.state.rows import CONTAINMENTS, LEASES, ONCE, REQUESTS
+from custody.broker.state.tables import Changes, Kept, Once
+from custody.model.broker_terms import Ending
+
+Row = dict[str, object]
+
+_ENCODER = msgspec.json.Encoder()
+_WORDS: dict[str, str] = {each: each.value for words in (Standing, Ending, RequestState) for each in words}
+"""The plain text of a word: asked of the word itself it takes longer than the rest of the row."""
+
+
+def write(connection: Connection, changes: Changes) -> None:
+    """Everything that changed, in the transaction of the connection."""
+    _put(connection, LEASES, {each.chain: _lease(each) for each in changes.leases})
+    _put(connection, REQUESTS, {each.pending.request: _request(each) for each in changes.requests})
+    if changes.enabled:
+        connection.execute(CONTAINMENTS.delete().where(CONTAINMENTS.c.identity.in_(changes.enabled)))
+    _put(connection, CONTAINMENTS, {each.identity: _containment(each) for each in changes.containments})
+    _put(connection, ONCE, {each.key: _once(each) for each in changes.once})
+
+
+def _put(connection: Connection, table: Table, rows: dict[str, Row]) -> None:
+    """Upserts, one row a key: PostgreSQL refuses to change one twice in a statement."""
+    if not rows:
+        return
+    key = table.primary_key.columns[0].name
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    made = insert(table)
+    others = {column.name: made.excluded[column.name] for column in table.columns if column.name != key}
+    connection.execute(made.on_conflict_do_update(index_elements=[key], set_=others), list(rows.values()))
+
+
+def _lease(lease: Lease) -> Row:
+    return {
+        "chain": lease.chain,
+        "identity": lease.identity,
+        "standing": _WORDS[lease.standing],
+        "ends": _WORDS[lease.ends],
+        "not_after": lease.not_after,
+        "parent": lease.parent,
+        "value": _text(lease),
+    }
+
+
+def _request(kept: Kept) -> Row:
+    pending = kept.pending
+    return {"request": pending.request, "state": _WORDS[pending.state], "until": pending.until, "value": _text(kept)}
+
+
+def _containment(containment: Containment) -> Row:
+    return {"identity": containment.identity, "value": _text(containment)}
+
+
+def _once(once: Once) -> Row:
+    return {"key": once.key, "until": once.until, "value": _text(once)}
+
+
+def _text(value: msgspec.Struct) -> str:
+    return _ENCODER.encode(value).decode()
