@@ -10,7 +10,7 @@ import pytest
 from custody.broker import ending
 from custody.broker.broker import Broker
 from custody.broker.desk import Standing
-from custody.errors import BackendFailed, IdentityRefused, IntentRefused, PolicyDenied
+from custody.errors import BackendFailed, EvidenceUnavailable, IdentityRefused, IntentRefused, PolicyDenied
 from custody.model.broker_terms import Ending
 from custody.model.brokered import Contained, Effect, Enabled, EndAsked, Ended, Failed, Issued, Probed, Request, Service
 from tests.broker.trial import ANNA, BERT, SECOND, Trial, caller, played, swap, then, wants
@@ -449,3 +449,20 @@ def test_ending_many_side_by_side_ends_each_once() -> None:
 
     played(trial, play)
     assert len(trial.bodies(EndAsked)) == len(trial.bodies(Ended)) == 20
+
+
+def test_a_journal_that_was_set_back_issues_nothing() -> None:
+    trial = Trial()
+
+    async def first(broker: Broker) -> None:
+        await broker.exchange(caller("deploy"), wants())
+        await broker.running.write_behind()
+
+    played(trial, first)
+    del trial.evidence.said[1:]
+    trial.evidence._sequence.seq = 1
+    trial.again()
+    with pytest.raises(EvidenceUnavailable) as caught:
+        played(trial, lambda broker: broker.exchange(caller("deploy"), wants()))
+    assert caught.value.reason == "journal-set-back"
+    assert len(trial.memory.made) == 1

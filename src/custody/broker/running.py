@@ -143,4 +143,13 @@ class Running:
         return saved
 
     def _seen(self, entry: Entry) -> None:
+        """Follow the log. What does not continue what is known ends the journal: the tables know of later entries."""
+        if entry.seq != self.state.through + 1:
+            raise EvidenceUnavailable(
+                "the journal does not continue what the tables know",
+                reason="journal-set-back",
+                found=f"seq {entry.seq}",
+                expected=f"seq {self.state.through + 1}",
+                advice="A journal that was restored from a copy is not gone on with: restore it whole.",
+            )
         self.state.apply(entry)

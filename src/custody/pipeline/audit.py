@@ -28,6 +28,9 @@ from custody.store.writer import Writer
 COMMIT = 65_000
 """Records that are gathered before they are committed."""
 
+WAIT = 15.0
+"""Seconds that another writer is waited for: a broker that seals beside this holds the store for a moment at a time."""
+
 
 class Progress(msgspec.Struct):
     """How far a run is, for whoever shows it. ``stage`` is a word for people."""
@@ -107,7 +110,7 @@ def audit(settings: Settings, paths: Sequence[Path], observer: Observer, written
     counts.files = len(files)
     pool: Workers = Pool(work, settings.jobs)
     try:
-        with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
+        with Writer.open(settings.store, settings.keys, now=now(), version=__version__, wait=WAIT) as writer:
             versions, notes = contracts.in_force(writer, settings, now())
             mapped, more = mappings.in_force(writer, settings, now())
             counts.notes += (*notes, *more)

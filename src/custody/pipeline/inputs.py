@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from custody.errors import SourceError, UsageError
+from custody.pipeline.brokering.places import broker_folder
 from custody.pipeline.intake import FileRead
 from custody.pipeline.tables import answers
 from custody.readers.discover import discover
@@ -69,9 +70,9 @@ def _nothing(paths: Sequence[Path], files: Sequence[Path], problems: Sequence[st
 
 
 def _own(settings: Settings, written: Sequence[Path]) -> list[Path]:
-    """What custody itself writes: the store, the folders of keys and the report."""
+    """What custody itself writes: the store, a broker's folder beside it, the folders of keys and the report."""
     keys = [path.parent for path in settings.keys.glob("*/vkey")] if settings.keys.is_dir() else []
-    return [settings.store, *keys, *written]
+    return [settings.store, broker_folder(settings.store), *keys, *written]
 
 
 def said(read: Sequence[FileRead]) -> tuple[list[str], list[str]]:

@@ -108,7 +108,7 @@ def _receive(connection: Connection) -> object:
 
 
 def _serve(function: Callable[[Task], Iterator[Result]], connection: Connection, parent: int) -> None:
-    _die_with(parent)
+    die_with(parent)
     gc.disable()  # records make no cycles, and the collector would walk millions of them: an eighth of the time
     while True:
         try:
@@ -125,7 +125,7 @@ def _serve(function: Callable[[Task], Iterator[Result]], connection: Connection,
             return
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Ask the kernel for SIGKILL when the parent ends (Linux); elsewhere the closed pipe ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

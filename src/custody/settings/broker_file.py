@@ -129,7 +129,7 @@ class BrokerFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``broker`` is the broker's id, in every line of its log; ``issuer`` the URL that its JWTs name and the one audience
     that callers' tokens must be for, unless they say another. ``state`` is an SQLAlchemy URL (empty: SQLite in the
-    store's folder). ``seal_every`` and ``derive_every`` are in seconds.
+    broker's folder beside the store). ``seal_every`` and ``derive_every`` are in seconds.
     """
 
     broker: str

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from custody.errors import StoreError, StoreLocked
 from custody.store import layout
 from custody.store.disk import disk_error, make_folders, modes
+
+POLL = 0.02
+"""Seconds between two tries of who waits: flock(2) itself would wait without an end."""
 
 
 class Lock:
@@ -60,8 +64,23 @@ def _close_in_forks(lock: Lock) -> None:
     os.register_at_fork(after_in_child=close)
 
 
-def lock_store(root: Path) -> Lock:
-    """Hold the lock of the store at ``root``, whose folder is made; StoreError where something else is there."""
+def hold(path: Path, wait: float = 0.0) -> Lock:
+    """The lock on the file ``path``, tried for ``wait`` seconds. StoreLocked where another holds it all that time."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            return Lock(path)
+        except StoreLocked:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(POLL)
+
+
+def lock_store(root: Path, wait: float = 0.0) -> Lock:
+    """Hold the lock of the store at ``root``, whose folder is made; StoreError where something else is there.
+
+    Where another writer is at work, wait for it up to ``wait`` seconds, then StoreLocked.
+    """
     try:
         make_folders(root)
         names = {path.name for path in root.iterdir() if not path.name.endswith(layout.TEMPORARY)}
@@ -73,6 +92,6 @@ def lock_store(root: Path) -> Lock:
                 found=", ".join(foreign[:3]),
                 advice="Name an empty or new folder.",
             )
-        return Lock(root / layout.LOCK_FILE)
+        return hold(root / layout.LOCK_FILE, wait)
     except OSError as error:
         raise disk_error(error, where=str(root), doing="opening the store") from error

@@ -68,9 +68,9 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
 class Writer:
     """The open store. A context manager: the lock is held until ``close``. A failed commit is its last."""
 
-    def __init__(self, disk: Disk, root: Path, keys: Path, *, now: str, version: str) -> None:
+    def __init__(self, disk: Disk, root: Path, keys: Path, *, now: str, version: str, wait: float = 0.0) -> None:
         self._disk, self._root, self._now, self._version = disk, root, now, version
-        self._lock = lock_store(root)
+        self._lock = lock_store(root, wait)
         try:
             self._open(keys)
         except OSError as error:
@@ -81,13 +81,16 @@ class Writer:
             raise
 
     @classmethod
-    def open(cls, root: Path, keys: Path, *, now: str, version: str, disk: Disk | None = None) -> Writer:
+    def open(
+        cls, root: Path, keys: Path, *, now: str, version: str, disk: Disk | None = None, wait: float = 0.0
+    ) -> Writer:
         """Open the store at ``root`` for writing, or make it; ``keys`` is the folder of keys, never under the store.
 
-        ``now`` (RFC 3339) and ``version`` are sealed with what opening does: the creation, a recovery. Raises
-        StoreLocked, StoreNewer, StoreForked, and StoreError where the keys are missing or the disk fails.
+        ``now`` (RFC 3339) and ``version`` are sealed with what opening does: the creation, a recovery. Where another
+        writer is at work, it is waited for up to ``wait`` seconds. Raises StoreLocked, StoreNewer, StoreForked, and
+        StoreError where the keys are missing or the disk fails.
         """
-        return cls(disk or RealDisk(), root, keys, now=now, version=version)
+        return cls(disk or RealDisk(), root, keys, now=now, version=version, wait=wait)
 
     def __enter__(self) -> Self:
         return self
