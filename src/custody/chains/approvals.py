@@ -3,11 +3,13 @@
 A person is the same person in two systems only where a register says so: names are compared within one system.
 """
 
+from custody.chains.brokered import SOURCE as BROKER
 from custody.engine.duck import Engine
 
-ASKED = """
+ASKED = f"""
     CREATE OR REPLACE TABLE asked AS
-    SELECT p.key AS target, p.related, coalesce(p.subject, p.principal) AS requester, p.time, p.leaf, p.source
+    SELECT p.key AS target, p.related, coalesce(p.subject, p.principal) AS requester, p.time, p.leaf, p.source,
+           p.source = '{BROKER}' AND coalesce(p.population = 'machine', FALSE) AS machine
     FROM parts p
     WHERE p.stage = 'request' AND p.effect = 'approval.request' AND p.key IS NOT NULL AND NOT p.in_conflict
 """
@@ -16,19 +18,27 @@ SYSTEM = "concat(regexp_extract({0}, '^([^:_]*)', 1), ':', regexp_extract({0}, '
 """The system that knows somebody by a key: the family of its type (``k8s`` of a user and of a service account) and its
 scope."""
 
+SAME = "regexp_extract(a.requester, '^[^:]*:(.*)$', 1) = regexp_extract(p.principal, '^[^:]*:(.*)$', 1)"
+"""That one subject of one issuer asked and approved, once by a workload's token and once by a person's."""
+
 DECISIONS = f"""
     CREATE OR REPLACE TABLE decisions AS
     SELECT p.key AS target, p.related, p.principal AS approver, p.effect, p.time, p.not_after AS until, p.object,
            p.leaf, p.source, p.event, {SYSTEM.format("p.principal")} AS system,
-           coalesce(max(CASE WHEN a.requester = p.principal THEN a.requester END), min(a.requester)) AS requester
+           coalesce(max(CASE WHEN a.requester = p.principal OR (a.machine AND {SAME}) THEN p.principal END),
+                    min(CASE WHEN NOT a.machine THEN a.requester END), min(a.requester)) AS requester
     FROM parts p
-    LEFT JOIN asked a ON a.target = p.key AND {SYSTEM.format("a.requester")} = {SYSTEM.format("p.principal")}
+    LEFT JOIN asked a
+      ON a.target = p.key AND (p.source = '{BROKER}') = (a.source = '{BROKER}')
+     AND ({SYSTEM.format("a.requester")} = {SYSTEM.format("p.principal")}
+          OR (a.machine AND p.principal LIKE 'person:%'))
     WHERE p.stage = 'approve' AND p.effect LIKE 'approval.%' AND p.key IS NOT NULL AND p.outcome = 'success'
       AND NOT p.in_conflict
     GROUP BY p.key, p.related, p.principal, p.effect, p.time, p.not_after, p.object, p.leaf, p.source, p.event
 """
 """Each decision, and who asked for it as the approver's own system names them: the approver, if they are among those
-who asked."""
+who asked. A workload that a broker authenticated is no person, whatever system names the one who approved. What a
+broker keeps by its own ids no other log decides, and none of theirs a broker."""
 
 NAMED_TICKETS = """
     CREATE OR REPLACE TABLE named_tickets AS
@@ -38,13 +48,13 @@ NAMED_TICKETS = """
     FROM issues i
 """
 
-REACHABLE = """
+REACHABLE = f"""
     CREATE OR REPLACE TABLE reachable AS
-    SELECT key, key AS name FROM issues
+    SELECT key, key AS name, FALSE AS brokered FROM issues
     UNION
-    SELECT key, key FROM uses
+    SELECT key, key, FALSE FROM uses
     UNION
-    SELECT p.key, p.related FROM parts p
+    SELECT p.key, p.related, p.source = '{BROKER}' FROM parts p
     WHERE p.stage = 'issue' AND p.related LIKE 'approval:%' AND p.outcome = 'success' AND NOT p.in_conflict
 """
 """Every credential by its own key, and by the request that its issuing record names."""
@@ -58,7 +68,9 @@ REACHED = f"""
            d.effect, d.time, d.until, d.object, d.leaf, d.source, d.target, d.related, 'credential' AS via,
            'exact' AS grade, 'issuer' AS asserter
     FROM decisions d
-    JOIN reachable c ON c.name = d.target OR c.name = d.object
+    JOIN reachable c
+      ON (c.name = d.target OR c.name = d.object)
+     AND (NOT c.brokered OR d.source = '{BROKER}') AND (d.source <> '{BROKER}' OR c.brokered)
     LEFT JOIN best_runs r ON r.key = c.key
     LEFT JOIN uses u ON u.key = c.key
     UNION ALL

@@ -1,5 +1,6 @@
 """What stands beside a credential's issue and uses: approvals, renewals, sessions, and what is only told."""
 
+from custody.chains.brokered import SOURCE as BROKER
 from custody.chains.join import CANDIDATE
 from custody.engine.duck import Cell, Engine
 from custody.model.effects import said
@@ -11,11 +12,42 @@ LOG = "operations"
 SHOWN = 16
 
 APPROVED = {"approval.grant": "approved", "approval.deny": "refused", "approval.withdraw": "approval withdrawn"}
+DECIDED = {
+    "decision.allow": "allowed",
+    "decision.deny": "denied",
+    "decision.approval_required": "needs approval",
+}
 
 
 def steps(engine: Engine, key: str) -> list[Step]:
     """Every step of these kinds, unordered."""
-    return [*_approvals(engine, key), *_refreshes(engine, key), *_sessions(engine, key), *_told(engine, key)]
+    return [
+        *_brokered(engine, key),
+        *_approvals(engine, key),
+        *_refreshes(engine, key),
+        *_sessions(engine, key),
+        *_told(engine, key),
+    ]
+
+
+def _brokered(engine: Engine, key: str) -> list[Step]:
+    """What a broker was asked, and what it decided before it issued the credential."""
+    rows = engine.rows(
+        "SELECT asked_at, asked_leaf, decided_at, decided_leaf, workload, request, chain, verdict FROM brokered "
+        "WHERE key = ?",
+        [key],
+    )
+    found = []
+    for asked_at, asked_leaf, decided_at, decided_leaf, workload, request, chain, verdict in rows:
+        who = str(workload).split(":", 2)[-1]
+        each = (
+            ("request", asked_at, asked_leaf, f"asked for by {who}: {request!s} of {chain!s}"),
+            ("decide", decided_at, decided_leaf, f"decided: {DECIDED.get(str(verdict), str(verdict))}"),
+        )
+        for stage, moment, leaf, words in each:
+            if moment is not None and leaf is not None:
+                found.append(_step(stage, moment, leaf, words, join="exact", asserter="issuer", rule=BROKER))
+    return found
 
 
 def _approvals(engine: Engine, key: str) -> list[Step]:

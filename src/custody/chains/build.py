@@ -30,6 +30,8 @@ TABLES: dict[str, str] = {
     "runs": "SELECT * FROM runs ORDER BY run",
     "key_runs": "SELECT * FROM key_runs ORDER BY key, run, link",
     "sessions": "SELECT * FROM sessions ORDER BY key, session",
+    "brokered": "SELECT * FROM brokered ORDER BY key",
+    "receipts": "SELECT * FROM receipts ORDER BY key, chain",
     "approvals": "SELECT * FROM approvals ORDER BY key, time, leaf, via",
     "told": "SELECT * FROM told ORDER BY key, time, leaf",
     "clocks": "SELECT * FROM clocks ORDER BY source, other",

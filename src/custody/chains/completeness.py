@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from custody.chains import digests, expectation
+from custody.chains import digests, expectation, lines
+from custody.chains.brokered import SOURCE as BROKER
 from custody.chains.digests import Digest, Span, check, public_key, spans
 from custody.chains.expectation import Expectation
 from custody.engine.duck import Engine
@@ -50,7 +51,8 @@ def build(
     ``as_of`` is the time of judgement (µs): digests must have come until two hours before it.
     ``erased`` counts the records of each source that were read and erased since: they are not missing.
     """
-    found = [*_cloudtrail(engine, names, None if as_of is None else as_of - DELIVERED), *_expected(engine, erased)]
+    found = [*_cloudtrail(engine, names, None if as_of is None else as_of - DELIVERED), *_expected(engine, erased),
+             *_brokers(engine, erased)]  # fmt: skip
     rows = [
         (each.shown.source, each.shown.account, each.shown.region, since, until)
         for each in found
@@ -69,7 +71,9 @@ def add_holes(engine: Engine, certificates: Sequence[Found]) -> None:
         if each.problems:
             shown = each.shown
             subject = ":".join(part or "-" for part in (shown.source, shown.account, shown.region, "missing"))
-            changed = [problem for problem in each.problems if digests.is_change(problem[0])]
+            changed = [
+                problem for problem in each.problems if digests.is_change(problem[0]) or lines.is_change(problem[0])
+            ]
             first, grave = (changed or each.problems)[0], bool(changed)
             more = f", and {len(each.problems) - 1} more" if len(each.problems) > 1 else ""
             engine.run(
@@ -165,6 +169,31 @@ def _expected(engine: Engine, erased: Mapping[str, int]) -> list[Found]:
             missing = max(expected - received - erased.get(each.source, 0), 0)
             found.append(_counted(each, (expected, received, missing), since, until, example if missing else None))
     return found
+
+
+def _brokers(engine: Engine, erased: Mapping[str, int]) -> list[Found]:
+    """A certificate for each broker; its account is the broker itself."""
+    if not lines.build(engine):
+        return []
+    return [_broker(each) for each in lines.read(engine, erased.get(BROKER, 0))]
+
+
+def _broker(each: lines.Read) -> Found:
+    shown = Certificate(
+        source=BROKER,
+        account=each.broker,
+        region=None,
+        since=text(each.since) or "",
+        until=text(each.until) or "",
+        how=lines.HOW,
+        expected=each.expected,
+        received=each.received,
+        signatures={},
+        whole=tuple((text(since) or "", text(until) or "") for since, until in each.whole),
+        problems=tuple(problem for problem, _ in each.problems[:SHOWN]),
+        problems_total=len(each.problems),
+    )
+    return Found(shown=shown, whole=each.whole, problems=each.problems)
 
 
 def _counted(each: Expectation, counts: tuple[int, int, int], since: object, until: object, example: object) -> Found:

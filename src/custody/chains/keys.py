@@ -1,6 +1,6 @@
 """Issuances and uses, one row a key, and the class of every key that was used without a known issuance."""
 
-from custody.chains import spellings
+from custody.chains import brokered, spellings
 from custody.engine.duck import Engine
 
 ISSUES = """
@@ -227,9 +227,9 @@ REFRESHES = """
 """
 """Renewals: the last one says when the credential expires."""
 
+FIRST = (REFRESHES, ISSUES)
 STEPS = (
-    REFRESHES,
-    ISSUES,
+    *FIRST,
     CONFLICTED_KEYS,
     DISPUTED_USES,
     SOUND_USES,
@@ -250,5 +250,8 @@ STEPS = (
 def build(engine: Engine) -> None:
     """Make the tables that the joins rest on."""
     spellings.build(engine, USE_ORIGINS)
-    for step in STEPS:
+    for step in FIRST:
+        engine.run(step)
+    brokered.build(engine)
+    for step in STEPS[len(FIRST) :]:
         engine.run(step)

@@ -12,6 +12,9 @@ WORDS = {
     "x509_serial": "certificate",
     "x509_sha256": "certificate",
     "jwt_jti": "web token",
+    "broker": "broker",
+    "broker_chain": "brokered chain",
+    "break_glass": "break-glass credential",
 }
 """Kinds of key with words of their own; AWS keys are told by their life."""
 

@@ -7,6 +7,7 @@ import msgspec
 
 from custody.chains.spellings import canonical
 from custody.engine.duck import Cell, Engine
+from custody.model.brokered import CHAIN as CHAIN_ID
 from custody.model.keys import KEY_TYPES
 
 ACCESS_KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,28}")
@@ -14,6 +15,9 @@ CREDENTIAL = re.compile(r"c-[0-9a-f]{16}")
 EVENT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 TAIL = re.compile(r"…?([A-Z0-9]{6,16})")
+CHAIN = re.compile(rf"({CHAIN_ID})(?:@([0-9]{{1,17}}))?")
+"""A chain id, or the receipt that a credential carries: the chain, and the line of the broker that decided it."""
+REQUEST = re.compile(r"rq-[0-9a-hjkmnp-tv-z]{26}")
 LIMIT = 201
 """Hits that a search gives at most: one more than `contain` takes at once."""
 
@@ -35,7 +39,8 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 
 def needs_parts(text: str) -> bool:
     """Whether nothing but the event files can answer: event ids, resources and user agents."""
-    return not (ACCESS_KEY.fullmatch(text) or CREDENTIAL.fullmatch(text) or _address(text) or _typed(text))
+    whole = (ACCESS_KEY, CREDENTIAL, CHAIN, REQUEST)
+    return not (any(each.fullmatch(text) for each in whole) or _address(text) or _typed(text))
 
 
 def by_table(engine: Engine, text: str) -> Searched:
@@ -46,6 +51,8 @@ def by_table(engine: Engine, text: str) -> Searched:
         return _found(engine, "credential id", "SELECT key, uses FROM credentials WHERE credential = ?", text)
     if _typed(text):
         return _by_key(engine, text)
+    if CHAIN.fullmatch(text) or REQUEST.fullmatch(text):
+        return _by_receipt(engine, text)
     if ACCESS_KEY.fullmatch(text):
         key = f"aws_akid:aws:{text}"
         found = _found(engine, "access key", "SELECT key, uses FROM credentials WHERE key = ?", key)
@@ -89,6 +96,25 @@ def _by_key(engine: Engine, text: str) -> Searched:
     )
     rows = engine.rows(f"{sql} ORDER BY uses DESC, key LIMIT {LIMIT}", [text] * 6)
     return _ranked(rows, "key", ("key, other name, principal, workload, run, session",))
+
+
+def _by_receipt(engine: Engine, text: str) -> Searched:
+    """What a broker issued for a chain or request; for a chain alone also any other credential that carries its id."""
+    receipt = CHAIN.fullmatch(text)
+    if receipt is None:
+        sql = "SELECT c.key, c.uses FROM brokered b JOIN credentials c ON c.key = b.key WHERE b.request = ?"
+        return _found(engine, "request", sql, text)
+    chain, decided = receipt[1], receipt[2]
+    issued = "SELECT b.key FROM brokered b WHERE b.chain = ?"
+    if decided is not None:
+        sql = f"SELECT key, uses FROM credentials WHERE key IN ({issued} AND b.decided = ?)"
+        return _ranked(engine.rows(f"{sql} ORDER BY key LIMIT {LIMIT}", [chain, int(decided)]), "receipt", ("receipt",))
+    sql = (
+        f"SELECT key, uses FROM credentials WHERE key IN ({issued}) OR key IN (SELECT r.key FROM receipts r "
+        "WHERE r.chain = ?)"
+    )
+    rows = engine.rows(f"{sql} ORDER BY uses DESC, key LIMIT {LIMIT}", [chain, chain])
+    return _ranked(rows, "chain id", ("chain id",))
 
 
 def _forward(engine: Engine, key: str) -> Searched:

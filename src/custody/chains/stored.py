@@ -78,6 +78,7 @@ COLUMNS = {
     "aliases": "target",
     "sessions": "key",
     "approvals": "key",
+    "brokered": "key",
     "refreshes": "key",
     "told": "key",
 }

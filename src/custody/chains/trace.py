@@ -79,7 +79,12 @@ def steps(engine: Engine, found: Credential) -> tuple[Step, ...]:
     """Every step in the order of time and stage, from the start of its run to the end of it."""
     every = [*_issue(found), *_run(found), *_uses(engine, found.key), *_ends(engine, found.key)]
     every += beside.steps(engine, found.key)
-    return tuple(sorted(every, key=lambda step: (step.time, STAGE_ORDER.get(step.stage, 99), step.leaf.index)))
+    return tuple(sorted(every, key=_place))
+
+
+def _place(step: Step) -> tuple[str, int, int]:
+    """By time, without its Z: a whole second comes before its fractions."""
+    return step.time.rstrip("Z"), STAGE_ORDER.get(step.stage, 99), step.leaf.index
 
 
 def _issue(found: Credential) -> list[Step]:

@@ -1,5 +1,7 @@
 """Was the credential approved, where the contract asks for it: before its use, by another, by enough people?
 
+What a broker issued had to be approved before its issue, for exactly the request that was decided.
+
 An approval proves only what reaches the credential by exact links that issuers assert. One that reaches it through a
 session name or a ticket's key is a claim, though what such a claim shows to be wrong is worth acting on.
 """
@@ -8,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from custody.chains.brokered import SOURCE as BROKER
 from custody.model.contracts import Approval, Contract
 from custody.model.times import duration, text
 from custody.model.verdicts import (
@@ -27,14 +30,22 @@ from custody.rules.packed import framed, named
 from custody.rules.rule import Rule
 from custody.rules.settling import Settles
 
+APPROVED_FOR = "nullif(regexp_extract(a.related, '^github_environment:.*/([^/]+)$', 1), '')"
+USED_FOR = "nullif(regexp_extract(i.workload, ':environment:([^:]+)', 1), '')"
+"""What an approval was given for: an environment, or (a broker's) the one request that has this digest."""
+
 FACTS = f"""
     WITH facts AS (
         SELECT a.key, a.approver, a.requester, a.executor, a.effect, a.time, a.until, a.leaf, a.via, a.target,
-               a.grade = 'exact' AND a.asserter = 'issuer' AS strong, coalesce(s.skew, 0) AS skew,
-               coalesce(u.first_use, i.issued_at) AS needed,
-               nullif(regexp_extract(a.related, '^github_environment:.*/([^/]+)$', 1), '') AS approved_for,
-               nullif(regexp_extract(i.workload, ':environment:([^:]+)', 1), '') AS used_for
+               a.grade = 'exact' AND a.asserter = 'issuer'
+                   AND (b.key IS NULL OR b.digest IS NOT NULL OR a.source <> '{BROKER}') AS strong,
+               coalesce(s.skew, 0) AS skew,
+               CASE WHEN b.key IS NULL THEN coalesce(u.first_use, i.issued_at) ELSE i.issued_at END AS needed,
+               CASE WHEN b.digest IS NULL THEN {APPROVED_FOR} WHEN a.source = '{BROKER}' THEN coalesce(a.object, '-')
+                    WHEN {APPROVED_FOR} = {USED_FOR} THEN b.digest ELSE {APPROVED_FOR} END AS approved_for,
+               coalesce(b.digest, {USED_FOR}) AS used_for
         FROM approvals a
+        LEFT JOIN brokered b ON b.key = a.key
         LEFT JOIN uses u ON u.key = a.key
         LEFT JOIN issues i ON i.key = a.key
         LEFT JOIN skews s ON s.source = a.source AND s.other = coalesce(u.source, i.source)
@@ -77,6 +88,9 @@ FACTS = f"""
     LEFT JOIN told_of t ON t.key = f.key
     GROUP BY f.key
 """
+
+
+DIGEST = 64
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -233,17 +247,25 @@ def _fault(row: Row, asked: Approval, found: Found) -> tuple[str, str]:
         name = _short(min(_approvers(found.renamed)))
         return f"approved by {name}, who is also the one that asked or used it", "approved by the same person"
     if found.late:
-        at = min(each.time for each in found.late)
-        return f"approved at {text(at)}, after the first use at {text(row.needed)}", "approved after use"
+        at, what = min(each.time for each in found.late), "issue" if _brokered(row) else "use"
+        first = "" if _brokered(row) else "first "
+        return f"approved at {text(at)}, after the {first}{what} at {text(row.needed)}", f"approved after {what}"
     if found.old and row.needed is not None and asked.within is not None:
         age = duration(row.needed - max(each.time for each in found.old))
         return f"approved {age} before the first use; the contract allows {duration(asked.within)}", "approval too old"
+    if found.elsewhere and _brokered(row):
+        return "approved was another request than the one that was decided", "approved for another request"
     if found.elsewhere:
         places = ", ".join(sorted({each.environment or "" for each in found.elsewhere}))
         return f"approved for {places}, used for {row.used_for}", "approved for another environment"
     if any(each.effect == DENY for each in found.given):
         return "the approval was refused, and it was used", "used though refused"
     return f"{len(_approvers(found.good))} of {asked.count} approvals", "too few approvals"
+
+
+def _brokered(row: Row) -> bool:
+    """Whether it was issued by a broker: an approval is then for one request, by digest, and needed for the issue."""
+    return len(row.used_for or "") == DIGEST
 
 
 def _nothing(asked: Approval, row: Row) -> Verdict:

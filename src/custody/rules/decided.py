@@ -1,4 +1,7 @@
-"""By which policy was the credential issued?"""
+"""By which policy was the credential issued?
+
+Of what a broker issued, the entry that decided it is cited too; without one that allowed it no policy did.
+"""
 
 import msgspec
 
@@ -6,6 +9,8 @@ from custody.model.contracts import Contract
 from custody.model.verdicts import Basis, Best, Question, Severity, Verdict, proved, unproven
 from custody.rules.rule import Rule
 from custody.rules.settling import decision_log
+
+FACTS = "SELECT b.key AS key, b.decided_leaf FROM brokered b"
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -15,6 +20,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     issue_leaf: int | None
     policy: str | None
     issue_disputed: bool
+    decided_leaf: int | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -27,7 +33,8 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         return unproven(
             "the issuing record names no policy", Best.NOTHING, row.issue_leaf, settles=decision_log(row.key)
         )
-    return proved(f"allowed by {row.policy}", Basis.OBSERVED, row.issue_leaf)
+    leaves = (row.issue_leaf,) if row.decided_leaf is None else (row.issue_leaf, row.decided_leaf)
+    return proved(f"allowed by {row.policy}", Basis.OBSERVED, *leaves)
 
 
 RULE = Rule(
@@ -41,4 +48,5 @@ RULE = Rule(
     controls=("NHI5:2025", "AC-3", "PR.AA-05", "CC6.3", "ISO27001 A.8.3"),
     row=Row,
     judge=judge,
+    facts=FACTS,
 )

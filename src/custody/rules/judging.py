@@ -27,6 +27,7 @@ from custody.rules.rule import Rule
 QUESTIONS = [question.value for question in Question]
 NOT_JUDGED = unproven("not judged yet")
 AnyRule = Rule[msgspec.Struct]
+FEW = 10_000
 
 
 class Subject(msgspec.Struct, frozen=True, array_like=True):
@@ -90,17 +91,20 @@ def _joined(rule: AnyRule) -> str:
     return "judged c" + (f" LEFT JOIN {facts_table(rule)} f ON f.key = c.key" if rule.facts else "")
 
 
-def define(engine: Engine, as_of: int) -> None:
+def define(engine: Engine, as_of: int, kind: str = "VIEW") -> None:
     """Make the view ``judged``: credentials with their names and the time of judgement (µs)."""
     engine.run(
-        f"CREATE OR REPLACE VIEW judged AS SELECT c.*, {WHO} AS who, CAST({as_of} AS BIGINT) AS as_of "
+        f"CREATE OR REPLACE {kind} judged AS SELECT c.*, {WHO} AS who, CAST({as_of} AS BIGINT) AS as_of "
         "FROM credentials c"
     )
 
 
 def prepare(engine: Engine, rules: Sequence[AnyRule], as_of: int) -> None:
-    """Make the view ``judged`` and the table of each rule's facts about credentials."""
-    define(engine, as_of)
+    """Make ``judged`` and the table of each rule's facts about credentials.
+
+    Of few credentials ``judged`` is a table: each of a hundred queries would plan the view anew.
+    """
+    define(engine, as_of, "TABLE" if engine.number("SELECT count(*) FROM credentials") <= FEW else "VIEW")
     for rule in rules:
         if rule.question is not None and rule.facts:
             engine.run(f"CREATE OR REPLACE TABLE {facts_table(rule)} AS {rule.facts}")

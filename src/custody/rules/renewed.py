@@ -1,4 +1,8 @@
-"""Was the lineage renewed while its run lived and its class allowed?"""
+"""Was the lineage renewed while its run lived and its class allowed?
+
+A broker decides each renewal anew, and takes the reason for it: what it issued after another is renewed with reason,
+or was asked for by itself.
+"""
 
 import msgspec
 
@@ -12,6 +16,7 @@ from custody.model.verdicts import (
     Severity,
     Verdict,
     not_applicable,
+    proved,
     unproven,
     violated,
 )
@@ -19,6 +24,9 @@ from custody.rules.rule import Rule
 from custody.rules.settling import Settles
 
 GRACE = SHUTDOWN
+
+
+FACTS = "SELECT b.key AS key, b.link AS broker_link, b.reason AS broker_reason, b.sound AS brokered FROM brokered b"
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -36,6 +44,9 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     issue_disputed: bool
     run_grade: str | None
     run_asserter: str | None
+    broker_link: str | None
+    broker_reason: str | None
+    brokered: bool | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
@@ -52,6 +63,10 @@ def judge(row: Row, contract: Contract) -> Verdict:
     if limit is not None and row.lineage_first is not None and row.issued_at - row.lineage_first > limit:
         first = row.issue_leaf if row.lineage_first_leaf is None else row.lineage_first_leaf
         return violated("renewed past the longest life of its class", Basis.OBSERVED, row.issue_leaf, first)
+    if row.brokered and row.broker_link == "renews" and row.broker_reason:
+        return proved(f"decided anew, for the reason given: {row.broker_reason}", Basis.OBSERVED, row.issue_leaf)
+    if row.brokered and row.broker_link != "renews":
+        return not_applicable("asked for and decided by itself: no renewal")
     if (row.lineage_position or 1) <= 1:
         return not_applicable("the first of its lineage")
     return unproven(
@@ -73,4 +88,5 @@ RULE = Rule(
     controls=("NHI1:2025", "NHI7:2025", "ASI10", "AC-2(3)"),
     row=Row,
     judge=judge,
+    facts=FACTS,
 )

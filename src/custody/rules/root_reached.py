@@ -9,14 +9,25 @@ from custody.rules.rule import MACHINES_AND_UNKNOWN, Rule
 from custody.rules.settling import Settles, issuer_log
 
 FACTS = """
-    SELECT c.key AS key, n.population AS root_population, r.granularity AS root_granularity,
-           r.workload AS root_workload, r.subject AS root_subject, r.issue_leaf AS root_leaf,
-           r.bound_by AS root_bound_by, r.method AS root_method, r.first_use_leaf AS root_use_leaf
+    SELECT c.key AS key, n.population AS root_population, coalesce(r.granularity, b.granularity) AS root_granularity,
+           coalesce(r.workload, b.workload) AS root_workload, r.subject AS root_subject,
+           coalesce(r.issue_leaf, b.leaf) AS root_leaf,
+           CASE WHEN r.workload IS NULL AND b.workload IS NOT NULL THEN 'issuer' ELSE r.bound_by END AS root_bound_by,
+           r.method AS root_method, r.first_use_leaf AS root_use_leaf
     FROM credentials c
     LEFT JOIN credentials r ON r.key = c.root
     LEFT JOIN own_population n ON n.key = r.key
+    LEFT JOIN (
+        SELECT o.parent, min(o.workload) AS workload, min(o.granularity) AS granularity, min(o.leaf) AS leaf
+        FROM brokered o
+        JOIN issues i ON i.key = o.key AND NOT i.disputed
+        WHERE o.parent IS NOT NULL
+        GROUP BY o.parent
+        HAVING count(DISTINCT o.workload) = 1
+    ) b ON b.parent = c.root AND r.issue_leaf IS NULL AND c.root <> c.key
 """
-"""The population of the root is what its records say: that the contract declares one proves nothing."""
+"""The population of the root is what its records say: that the contract declares one proves nothing. A root may be a
+token whose issue no log shows, and which a broker verified: its log tells whose it is."""
 
 ATTESTED = ("instance", "node", "pod", "process", "run")
 

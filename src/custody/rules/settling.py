@@ -52,6 +52,8 @@ class Settles(StrEnum):
     APPROVALS = "a source of approvals that is known to be complete"
     BOUND_APPROVALS = "a binding of the credential to its run, and a source of approvals"
 
+    BROKER = "the log of the broker, whole from the request on"
+
     ORIGINS = "a source that records origins"
     ADDRESSES = "the addresses of the workload: its network's log or the contract's origins"
     OWN_ADDRESSES = "a log that gives these addresses to the workload"
@@ -133,6 +135,7 @@ FIXES: dict[Settles, Fix] = {
     ),
     Settles.APPROVALS: Fix(("github.workflow", "jira", "teleport", "cloudevents")),
     Settles.BOUND_APPROVALS: Fix(("github.workflow", "jira", "teleport", "cloudevents")),
+    Settles.BROKER: Fix(("custody.broker",)),
     Settles.ORIGINS: Fix((), "switch on the peer's address in the log of the service that checks the credential"),
     Settles.ADDRESSES: Fix(("contract", "aws.vpc_flow"), ORIGIN_SETTINGS),
     Settles.OWN_ADDRESSES: Fix(("aws.vpc_flow", "kubernetes.audit")),

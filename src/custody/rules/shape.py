@@ -9,6 +9,7 @@ from custody.chains import (
     aliases,
     approvals,
     bindings,
+    brokered,
     build,
     clocks,
     credentials,
@@ -29,7 +30,7 @@ def shape(rules: Sequence[Rule[msgspec.Struct]], more: Sequence[str] = ()) -> st
     ``more`` is what makes the tables of a room that this one does not know.
     """
     texts = [f"{name}: {sql}" for name, sql in sorted(build.TABLES.items())]
-    for room in (keys, runs, clocks, credentials, approvals, retention):
+    for room in (keys, brokered, runs, clocks, credentials, approvals, retention):
         texts += room.STEPS
     joins = join.load()
     texts += [str(source_facts.COLUMNS), parts.VOID]
