@@ -1,5 +1,7 @@
 """Secrets pasted into free text: what is found, what is let be, and what it costs."""
 
+import random
+import re
 import time
 
 import msgspec
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from custody.sources import pasted_secrets
 from custody.sources.masking import mask
 from custody.sources.pasted_secrets import find
 
@@ -114,3 +117,22 @@ def test_cost_grows_with_length_alone(piece: bytes) -> None:
     start = time.process_time()
     find(raw)
     assert time.process_time() - start < 5
+
+
+def test_the_fast_form_of_the_search_finds_what_the_plain_form_finds() -> None:
+    names, begin = pasted_secrets._NAMES, pasted_secrets._BEGIN
+    value = rb" {0,4}([^\s\"\\,;&<>]{4,})"
+    either = rb"(?:(?:%s|token) {0,4}(?:=|%%3d)|(?:%s|%stoken) {0,4}:)" % (names, names, begin)
+    simple = re.compile(rb"(?<!custody-masked:)" + either + value)
+    fast = re.compile(pasted_secrets._ASSIGNED)
+    words = (
+        b"password passwords passwd pwd secret secret_key api-key access private_key token vault_token p a s t = %3d"
+    )
+    parts = [*words.split(), b":", b" ", b"     ", b"\\n", b"custody-masked:", b"abcd", b"x", b'"', b"key", b"-", b"_"]
+    draw, found = random.Random(7), 0
+    for _ in range(20_000):
+        text = b"".join(draw.choices(parts, k=draw.randint(2, 9)))
+        spans = [one.span(1) for one in simple.finditer(text)]
+        assert spans == [one.span(1) for one in fast.finditer(text)], text
+        found += bool(spans)
+    assert found > 1000

@@ -51,6 +51,7 @@ WORDS: dict[str, str] = {**OTHERS, **naming.WORDS}
 SYSTEMS = {
     "aws": "AWS",
     "cloudevents": "Approvals",
+    "custody": "Broker",
     "db": "PostgreSQL",
     "envoy": "Envoy",
     "github": "GitHub",

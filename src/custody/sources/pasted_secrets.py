@@ -36,14 +36,16 @@ _QUOTE = re.compile(rb'(?<!\\)(\\+)"')
 
 _BEGIN = rb"(?:(?<![a-z0-9_-])|(?<=\\[nrtbf]))"
 _NAMES = rb"passwords?|passwd|passphrase|pwd|secret|(?:api|access|secret|private)[_ -]?key"
+_REST = rb"(?<=p)(?:asswords?|asswd|assphrase|wd|rivate[_ -]?key)|(?<=s)ecret(?:[_ -]?key)?|(?<=a)(?:pi|ccess)[_ -]?key"
+"""What follows the first letter of ``_NAMES``."""
+_TOKEN = rb"(?:(?<![a-z0-9_-]t)|(?<=\\[nrtbf]t))oken"
 _ASSIGNED = (
-    rb"(?<!custody-masked:)(?:(?:%s|token) {0,4}(?:=|%%3d)|(?:%s|%stoken) {0,4}:) {0,4}([^\s\"\\,;&<>]{4,})"
-) % (
-    _NAMES,
-    _NAMES,
-    _BEGIN,
-)
-"""A name and its value. ``vault_token:…`` is a typed key, ``access_token=…`` a secret, and a mask is no name."""
+    rb"[apst](?<!custody-masked:[apst])(?:(?:%s|(?<=t)oken) {0,4}(?:=|%%3d)|(?:%s|%s) {0,4}:) {0,4}([^\s\"\\,;&<>]{4,})"
+) % (_REST, _REST, _TOKEN)
+"""A name and its value. ``vault_token:…`` is a typed key, ``access_token=…`` a secret, and a mask is no name.
+
+It begins with a set of letters, which the engine looks for many times faster than for a look-behind.
+"""
 _FLAG = rb"--?[a-z0-9_.-]{0,64}?(?:%s|token)" % _NAMES
 _VALUE = rb"((?!--|custody-masked:)[^\s\"\\,;&<>]{4,})"
 _FLAGGED = rb"(?:(?<![a-z0-9_-])|(?<=%%20))(?=--)%s(?: {1,4}|%%20|\+|&command=)%s" % (_FLAG, _VALUE)
