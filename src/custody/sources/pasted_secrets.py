@@ -73,7 +73,7 @@ _SHAPES = (
     ((b"xox",), re.compile(rb"(xox[abeoprs]-[a-z0-9-]{10,})")),
     ((b"hvs.", b"hvb.", b"hvr."), re.compile(rb"(hv[sbr]\.[a-z0-9_-]{20,})")),
     ((b"bearer ", b"basic "), re.compile(rb"(?:bearer|basic) {1,4}([a-z0-9._~+/=-]{16,})")),
-    ((b"://",), re.compile(rb"://(?!custody-masked:)[^/\s:@\"\\]{0,128}:([^/\s@\"\\]{1,256})@")),
+    ((b"://",), re.compile(rb"://(?!custody-masked:)[^/\s:@\"\\]{0,128}(?<!custody-masked):([^/\s@\"\\]{1,256})@")),
     (
         (b"%3a%2f%2f",),
         re.compile(rb"%3a%2f%2f[^\s\"\\&%]{0,128}%3a((?!custody-masked:)(?:[^\s\"\\&%]|%(?!40|2f)){1,256})%40"),
