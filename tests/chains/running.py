@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -62,6 +63,24 @@ class Derived:
         keys = [str(row["key"]) for row in self.rows("SELECT key FROM credentials ORDER BY key")]
         found = judging.verdicts_of(self.engine, load(), self.versions, keys) if keys else {}
         return {key.rpartition(":")[2]: each for key, each in found.items()}
+
+
+class Settled(Derived):
+    """Tables that no test changes: what is asked of them again is not worked out again."""
+
+    @cached_property
+    def _credentials(self) -> dict[str, dict[str, object]]:
+        return super().credentials()
+
+    @cached_property
+    def _verdicts(self) -> dict[str, dict[str, Verdict]]:
+        return super().verdicts()
+
+    def credentials(self) -> dict[str, dict[str, object]]:
+        return self._credentials
+
+    def verdicts(self) -> dict[str, dict[str, Verdict]]:
+        return self._verdicts
 
 
 @contextmanager

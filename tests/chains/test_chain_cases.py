@@ -19,7 +19,7 @@ from custody.model.contracts import EMPTY
 from custody.model.verdicts import Question, Verdict
 from custody.settings.contract import read_contract
 from tests.chains import tables
-from tests.chains.running import Derived, derived
+from tests.chains.running import Derived, Settled, derived
 from tests.chains.tables import Tables
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "chains"
@@ -158,7 +158,8 @@ def test_case(folder: Path, tmp_path: Path) -> None:
     harm = folder / "damaged.json"
     told = msgspec.json.decode(harm.read_bytes(), type=list[tuple[str, str]]) if harm.exists() else []
     damaged = tuple((number, name, f"{number:064x}", problem) for number, (name, problem) in enumerate(told))
-    with derived(tmp_path, [path.read_bytes() for path in sorted(folder.glob("input*"))], contract, damaged) as case:
+    with derived(tmp_path, [path.read_bytes() for path in sorted(folder.glob("input*"))], contract, damaged) as found:
+        case = Settled(found.engine, found.report, found.versions)
         _check(case, expected)
         _claims_no_more_than_evidence_bears(case)
 

@@ -25,19 +25,30 @@ INSTANCE = "i-0123456789abcdef0"
 class Opened:
     """The tables of a case as they lie on disk, attached again."""
 
-    def __init__(self, folder: Path, engine: Engine, case: str) -> None:
-        records = committed(folder, [(CASES / case / "input.ndjson").read_bytes()])
-        with Engine(memory_mib=300, threads=1) as building:
-            report = derive(building, records, Versions())
-            write(building, folder, records.files, report)
+    def __init__(self, tables: Path, engine: Engine, case: str) -> None:
         self.engine = engine
+        folder = tables / case
+        if not folder.exists():
+            write_tables(folder, (CASES / case / "input.ndjson").read_bytes())
         stored.attach(engine, folder, judging.fact_tables(rules()))
-        stored.attach_parts(engine, records.files, None)
+        stored.attach_parts(engine, [folder / "events.parquet"], None)
         judging.define(engine, 0)
 
     def key(self, tail: str) -> str:
         ((key,),) = self.engine.rows("SELECT key FROM credentials WHERE right(key, length(?)) = ?", [tail, tail])
         return str(key)
+
+
+def write_tables(folder: Path, records: bytes) -> None:
+    found = committed(folder, [records])
+    with Engine(memory_mib=300, threads=1) as building:
+        write(building, folder, found.files, derive(building, found, Versions()))
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of each case that was asked for: questions change nothing, so they are derived once."""
+    return tmp_path_factory.mktemp("tables")
 
 
 @pytest.fixture
@@ -51,8 +62,8 @@ def hits(engine: Engine, text: str) -> list[tuple[str, str]]:
     return [(hit.key[-5:].lstrip("0"), hit.how) for hit in found.hits]
 
 
-def test_a_role_finds_every_key_that_speaks_for_it_by_any_of_its_names(engine: Engine, tmp_path: Path) -> None:
-    Opened(tmp_path, engine, "machines")
+def test_a_role_finds_every_key_that_speaks_for_it_by_any_of_its_names(engine: Engine, tables: Path) -> None:
+    Opened(tables, engine, "machines")
 
     for name in (ROLE, "role/app", "app"):
         assert sorted(hits(engine, name)) == [("INS", "role or user"), ("PLAIN", "role or user")]
@@ -62,15 +73,15 @@ def test_a_role_finds_every_key_that_speaks_for_it_by_any_of_its_names(engine: E
 
 
 @pytest.mark.parametrize("text", ["%", "_", "role/_pp", "ap", "pp", "", "'", "app' OR 1=1 --"])
-def test_what_is_typed_is_no_pattern(text: str, engine: Engine, tmp_path: Path) -> None:
-    Opened(tmp_path, engine, "machines")
+def test_what_is_typed_is_no_pattern(text: str, engine: Engine, tables: Path) -> None:
+    Opened(tables, engine, "machines")
 
     assert hits(engine, text) == []
     assert search.by_table(engine, text or "x").searched
 
 
-def test_keys_addresses_and_credential_ids_are_found(engine: Engine, tmp_path: Path) -> None:
-    opened = Opened(tmp_path, engine, "holder_stolen")
+def test_keys_addresses_and_credential_ids_are_found(engine: Engine, tables: Path) -> None:
+    opened = Opened(tables, engine, "holder_stolen")
     victim = opened.key("VICTIM")
 
     assert (
@@ -85,8 +96,8 @@ def test_keys_addresses_and_credential_ids_are_found(engine: Engine, tmp_path: P
     assert [hit.key for hit in search.by_table(engine, credential.credential).hits] == [victim]
 
 
-def test_every_step_names_its_event_and_runs_start_before_they_end(engine: Engine, tmp_path: Path) -> None:
-    opened = Opened(tmp_path, engine, "holder_instance_gone")
+def test_every_step_names_its_event_and_runs_start_before_they_end(engine: Engine, tables: Path) -> None:
+    opened = Opened(tables, engine, "holder_instance_gone")
     found = trace.credential(engine, opened.key("KEY"))
     assert found is not None
 
@@ -101,8 +112,8 @@ def test_every_step_names_its_event_and_runs_start_before_they_end(engine: Engin
     ]
 
 
-def test_an_end_is_said_in_words(engine: Engine, tmp_path: Path) -> None:
-    opened = Opened(tmp_path, engine, "role_deleted")
+def test_an_end_is_said_in_words(engine: Engine, tables: Path) -> None:
+    opened = Opened(tables, engine, "role_deleted")
     found = trace.credential(engine, opened.key("OLD"))
     assert found is not None
 
@@ -113,8 +124,8 @@ def test_an_end_is_said_in_words(engine: Engine, tmp_path: Path) -> None:
     assert said(None) == "ended"
 
 
-def test_a_key_made_active_again_shows_it(engine: Engine, tmp_path: Path) -> None:
-    opened = Opened(tmp_path, engine, "key_deactivated")
+def test_a_key_made_active_again_shows_it(engine: Engine, tables: Path) -> None:
+    opened = Opened(tables, engine, "key_deactivated")
     keys = [str(key) for (key,) in engine.rows("SELECT DISTINCT key FROM activations ORDER BY key")]
     assert keys
 
@@ -125,8 +136,8 @@ def test_a_key_made_active_again_shows_it(engine: Engine, tmp_path: Path) -> Non
         assert ("change", "key made active again") in told
 
 
-def test_descendants_have_the_depth_of_their_generation(engine: Engine, tmp_path: Path) -> None:
-    opened = Opened(tmp_path, engine, "chain_of_three")
+def test_descendants_have_the_depth_of_their_generation(engine: Engine, tables: Path) -> None:
+    opened = Opened(tables, engine, "chain_of_three")
 
     found = containment.contain(engine, opened.key("TOP"))
 
@@ -148,9 +159,7 @@ def test_children_of_one_parent_are_of_one_generation(engine: Engine, tmp_path: 
         record["responseElements"]["credentials"]["accessKeyId"] = f"ASIA00000000000KID{number}"
         more.append(json.dumps(record).encode())
     folder = tmp_path / "tables"
-    records = committed(folder, [lines + b"\n".join(more) + b"\n"])
-    with Engine(memory_mib=300, threads=1) as building:
-        write(building, folder, records.files, derive(building, records, Versions()))
+    write_tables(folder, lines + b"\n".join(more) + b"\n")
     stored.attach(engine, folder, judging.fact_tables(rules()))
     judging.define(engine, 0)
     ((top,),) = engine.rows("SELECT key FROM credentials WHERE key LIKE '%TOP'")
@@ -162,8 +171,8 @@ def test_children_of_one_parent_are_of_one_generation(engine: Engine, tmp_path: 
     ]  # fmt: skip
 
 
-def test_a_circle_of_parents_is_walked_once(engine: Engine, tmp_path: Path) -> None:
-    opened = Opened(tmp_path, engine, "parents_in_a_circle")
+def test_a_circle_of_parents_is_walked_once(engine: Engine, tables: Path) -> None:
+    opened = Opened(tables, engine, "parents_in_a_circle")
 
     found = containment.contain(engine, opened.key("ONE"))
 

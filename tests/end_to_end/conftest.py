@@ -62,6 +62,13 @@ def sample_logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def sample_store(sample_logs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Report]:
+    """The sample logs, audited once; tests that change the store make a copy."""
+    folder = tmp_path_factory.mktemp("audited")
+    return settings_for(folder), run(folder, [sample_logs])
+
+
 def delivered(path: Path, records: Sequence[bytes]) -> Path:
     """A file as CloudTrail delivers it."""
     path.write_bytes(gzip.compress(b'{"Records":[' + b",".join(records) + b"]}", mtime=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from custody.model.report import Report
 from custody.pipeline.rebuild import rebuild
 from custody.pipeline.tables import canonical
+from custody.settings.catalog import Settings
 from tests.end_to_end.conftest import delivered, run, settings_for
 
 
@@ -49,12 +51,14 @@ def as_lines(folder: Path, records: list[bytes]) -> Report:
     "way", [shuffled, split, duplicated, newest_first_in_several_runs], ids=lambda way: way.__name__
 )
 def test_the_canonical_report_is_the_same(
-    way: Callable[[Path, list[bytes]], Report], real_records: list[bytes], real_logs: Path, tmp_path: Path
+    way: Callable[[Path, list[bytes]], Report],
+    real_records: list[bytes],
+    real_store: tuple[Settings, Report],
+    tmp_path: Path,
 ) -> None:
-    (tmp_path / "other").mkdir()
-    expected = run(tmp_path, [real_logs])
+    _, expected = real_store
 
-    assert canonical(way(tmp_path / "other", real_records)) == canonical(expected)
+    assert canonical(way(tmp_path, real_records)) == canonical(expected)
 
 
 def test_duplicates_are_counted_and_add_nothing(real_records: list[bytes], tmp_path: Path) -> None:
@@ -70,11 +74,10 @@ def test_the_same_records_in_another_wrapping_are_duplicates(real_records: list[
     assert (report.records, report.understood, report.duplicates, report.conflicts) == (600, 300, 300, 0)
 
 
-def test_a_rebuild_gives_the_same_report(real_logs: Path, tmp_path: Path) -> None:
-    import shutil
-
-    first = run(tmp_path, [real_logs])
-    shutil.rmtree(tmp_path / "store" / "derived")
-    again = rebuild(settings_for(tmp_path), lambda progress: None)
+def test_a_rebuild_gives_the_same_report(real_store: tuple[Settings, Report], tmp_path: Path) -> None:
+    settings, first = real_store
+    shutil.copytree(settings.store.parent, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "store" / "derived")
+    again = rebuild(settings_for(tmp_path / "copy"), lambda progress: None)
 
     assert canonical(again) == canonical(first)

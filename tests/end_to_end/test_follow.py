@@ -132,7 +132,9 @@ def test_a_line_is_taken_when_it_is_whole(records: list[bytes], logs: Path, tmp_
     path = logs / "a.log"
     path.write_bytes(records[0] + records[1][:100])
 
-    report, steps = followed(tmp_path, [logs], nothing, appended(path, records[1][100:]), nothing)
+    report, steps = followed(
+        tmp_path, [logs], nothing, appended(path, records[1][100:]), nothing, timing=Timing(quiet=30, pace=1_000_000)
+    )
 
     assert [step.records for step in steps] == [1, 1]
     assert (report.understood, report.skips) == (2, 0)

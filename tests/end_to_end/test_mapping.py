@@ -181,7 +181,7 @@ def test_a_long_one_is_sealed_in_pieces(tmp_path: Path, mapping: Path) -> None:
 
 
 def test_workers_and_containers_know_the_mappings_and_other_logs_stay_theirs(
-    tmp_path: Path, mapping: Path, sample_logs: Path
+    tmp_path: Path, mapping: Path, sample_logs: Path, sample_store: tuple[Settings, Report]
 ) -> None:
     """A second mapping takes lines of logfmt; CloudTrail in its own array is read as ever."""
     lines = tmp_path / "lines.yaml"
@@ -199,8 +199,7 @@ def test_workers_and_containers_know_the_mappings_and_other_logs_stay_theirs(
     (logs / "gate.log").write_text('t=2026-03-02T08:06:00Z msg=checked token_id=t-100 peer=198.51.100.7 note="a b"\n')
     (logs / "arrays.json").write_text('{"Records":[{"kind":"mine","t":"2026-03-02T08:06:00Z"}]}')
     delivered(logs / "broker.json.gz", LOG.read_bytes().splitlines())
-    (tmp_path / "plain").mkdir()
-    plain = run(tmp_path / "plain", [sample_logs])
+    _, plain = sample_store
     report = run(tmp_path, [logs], mapping=(str(mapping), str(lines), str(arrays)), jobs="2")
 
     assert report.understood == plain.understood + 6 + 1 + 1

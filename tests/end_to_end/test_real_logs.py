@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -152,9 +153,10 @@ def session_tokens(records: list[bytes]) -> list[bytes]:
     return [token.encode() for token in tokens if token]
 
 
-def test_a_second_run_counts_nothing_twice(real_logs: Path, tmp_path: Path) -> None:
-    first = run(tmp_path, [real_logs])
-    second = run(tmp_path, [real_logs])
+def test_a_second_run_counts_nothing_twice(real_logs: Path, real_store: Real, tmp_path: Path) -> None:
+    settings, first = real_store
+    shutil.copytree(settings.store.parent, tmp_path / "copy")
+    second = run(tmp_path / "copy", [real_logs])
 
     assert second.run is not None
     assert (second.run.records, second.run.new, second.run.derived) == (0, 0, "unchanged")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from custody.model.report import Report
 from custody.pipeline.rebuild import rebuild
 from custody.pipeline.verify import Verified, verify
 from custody.settings.catalog import Settings
@@ -19,16 +20,29 @@ MOST = 14
 
 
 @pytest.fixture(scope="module")
-def sealed(sample_logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sealed")
-    run(folder, [sample_logs])
-    return folder
+def sealed(sample_store: tuple[Settings, Report]) -> Path:
+    settings, _ = sample_store
+    return settings.store.parent
 
 
 @pytest.fixture
 def copy(sealed: Path, tmp_path: Path) -> Path:
     shutil.copytree(sealed, tmp_path / "copy")
     return tmp_path / "copy"
+
+
+@pytest.fixture(scope="module")
+def grown(sample_logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that took the logs in two runs, and beside it, as ``older``, what it was between them."""
+    folder = tmp_path_factory.mktemp("grown")
+    files = sorted(sample_logs.rglob("*.gz"))
+    run(folder, files[:5])
+    shutil.copytree(folder / "store", folder / "older")
+    run(folder, files[5:])
+    return folder
+
+
+CHECKPOINT = Path("logs", "operations", "checkpoint")
 
 
 def covered(folder: Path) -> list[Path]:
@@ -102,24 +116,16 @@ def test_a_file_that_nothing_accounts_for_is_found(copy: Path) -> None:
         assert any("stranger" in name for name, _ in (*found.damage, *found.unfinished)), place
 
 
-def test_an_older_checkpoint_is_found(sample_logs: Path, tmp_path: Path) -> None:
-    files = sorted(sample_logs.rglob("*.gz"))
-    run(tmp_path, files[:5])
-    checkpoint = tmp_path / "store" / "logs" / "operations" / "checkpoint"
-    older = checkpoint.read_bytes()
-    run(tmp_path, files[5:])
-    checkpoint.write_bytes(older)
+def test_an_older_checkpoint_is_found(grown: Path, tmp_path: Path) -> None:
+    shutil.copytree(grown, tmp_path / "copy")
+    (tmp_path / "copy" / "store" / CHECKPOINT).write_bytes((grown / "older" / CHECKPOINT).read_bytes())
 
-    assert checked(tmp_path).status != "ok"
+    assert checked(grown).status == "ok"
+    assert checked(tmp_path / "copy").status != "ok"
 
 
-def test_an_older_copy_of_the_whole_store_is_found_by_what_was_last_signed(sample_logs: Path, tmp_path: Path) -> None:
-    files = sorted(sample_logs.rglob("*.gz"))
-    run(tmp_path, files[:5])
-    shutil.copytree(tmp_path / "store", tmp_path / "older")
-    run(tmp_path, files[5:])
-
-    assert checked(tmp_path, store=str(tmp_path / "older")).status == "damaged"
+def test_an_older_copy_of_the_whole_store_is_found_by_what_was_last_signed(grown: Path) -> None:
+    assert checked(grown, store=str(grown / "older")).status == "damaged"
 
 
 def test_a_log_signed_again_with_another_key_fails_under_the_right_key(
@@ -133,14 +139,11 @@ def test_a_log_signed_again_with_another_key_fails_under_the_right_key(
     assert found.status == "damaged"
 
 
-def test_consistency_with_a_checkpoint_held_elsewhere(sample_logs: Path, tmp_path: Path) -> None:
-    files = sorted(sample_logs.rglob("*.gz"))
-    run(tmp_path, files[:5])
+def test_consistency_with_a_checkpoint_held_elsewhere(grown: Path, tmp_path: Path) -> None:
     held = tmp_path / "held"
-    held.write_bytes((tmp_path / "store" / "logs" / "operations" / "checkpoint").read_bytes())
-    run(tmp_path, files[5:])
+    held.write_bytes((grown / "older" / CHECKPOINT).read_bytes())
 
-    assert verify(settings_for(tmp_path), None, held, None).status == "ok"
+    assert verify(settings_for(grown), None, held, None).status == "ok"
 
 
 def test_without_the_derived_folder_the_evidence_still_verifies(copy: Path) -> None:

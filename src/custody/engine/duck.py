@@ -6,6 +6,7 @@ extension, and may read only the files that its callers name.
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,10 @@ Cell = str | int | float | bool | bytes | None | list[int] | list[str]
 
 FEW = 2000
 """Rows up to this many go in as parameters: importing pyarrow alone costs a tenth of a second."""
+
+MOST_KEPT = 1024
+LONGEST_KEPT = 32_768
+"""So many texts of so many characters are kept parsed at most: longer ones name files, and come once."""
 
 
 class Engine:
@@ -79,7 +84,7 @@ class Engine:
         """
         cursor = self._connection.cursor()
         try:
-            cursor.execute(sql, list(parameters) if parameters else None)
+            _executed(cursor, sql, parameters)
             while rows := cursor.fetchmany(chunk):
                 yield from rows
         except self._error as error:
@@ -120,9 +125,36 @@ class Engine:
 
     def _execute(self, sql: str, parameters: Sequence[Cell]) -> duckdb.DuckDBPyConnection:
         try:
-            return self._connection.execute(sql, list(parameters) if parameters else None)
+            return _executed(self._connection, sql, parameters)
         except self._error as error:
             raise _failed(error) from error
+
+
+_parsed: dict[str, list[duckdb.Statement]] = {}
+"""The statements of each text, parsed. A derivation is some three hundred texts, nearly all the same each time: where a
+process derives again and again (``--follow``, a service) a quarter of a small one would be parsing them anew."""
+
+atexit.register(_parsed.clear)  # while the interpreter is whole: DuckDB reports what is held after that as leaked
+
+
+def _executed(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Cell]) -> duckdb.DuckDBPyConnection:
+    """Run the statements of ``sql``; the last one has the parameters, and its rows are there to be fetched."""
+    statements = _statements(connection, sql)
+    for statement in statements[:-1]:
+        connection.execute(statement)
+    return connection.execute(statements[-1], list(parameters) if parameters else None)
+
+
+def _statements(connection: duckdb.DuckDBPyConnection, sql: str) -> list[duckdb.Statement]:
+    known = _parsed.get(sql)
+    if known is not None:
+        return known
+    found = connection.extract_statements(sql)
+    if len(sql) <= LONGEST_KEPT:
+        if len(_parsed) >= MOST_KEPT:
+            _parsed.clear()
+        _parsed[sql] = found
+    return found
 
 
 def _failed(error: Exception) -> StoreError:
