@@ -130,6 +130,8 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int
     scope: tuple[str, ...]
     decision: Decision
+    identity: str = ""
+    ends: Ending | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):

@@ -289,6 +289,8 @@ def _handed(one: Task, decision: Decision, made: Made, order: Order, entry: Entr
         expires_in=max(0, (made.not_after - at) // MICROSECONDS),
         scope=made.scope,
         decision=decision,
+        identity=one.asking.registered.identity,
+        ends=one.backend.ends,
     )
 
 

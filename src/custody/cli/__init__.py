@@ -27,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "deny": "Deny a request to the broker.",
     "approvals": "Serve approvals over HTTP: the process that writes the log of approvals.",
     "policy": "Check, try and explain the policies of a broker.",
+    "break-glass": "Seal a credential for when the broker is down: two people open it, loudly.",
+    "drill": "Play a break-glass from beginning to end, and measure every step.",
     "findings": "List what asks for action.",
     "coverage": "Show every question and how many chains answer it.",
     "scope": "Show what was read and what was not.",
@@ -74,7 +76,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code (see docs/exit-codes.md)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given
+    as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
     try:
         _check(given)
         result = cli.main(args=given, prog_name="custody", standalone_mode=False)

@@ -50,7 +50,7 @@ KEY_TYPES: dict[str, str] = {
     "x509_serial": "a certificate by lower-case hex serial, no leading zeros; scope: trust domain, issuer, or 'hmac'",
     "spiffe": "a workload by SPIFFE id, the path with its slash; scope is the trust domain",
     "spire_entry": "a registration entry by id; scope is the trust domain, '-' if unnamed",
-    "jwt_jti": "a JSON Web Token by jti; scope is its issuer",
+    "jwt_jti": "a JSON Web Token by jti; scope is its issuer, without the scheme where that is https",
     "otel_trace": "a trace by lower-case hex trace id; scope is 'w3c'",
     "otel_span": "a span as trace id/span id in lower-case hex; scope is 'w3c'",
     "otel_service": "a service as namespace/name; scope is 'otel'",
@@ -99,6 +99,11 @@ def aws_arn(arn: str) -> str:
 def scoped(kind: str, scope: str, value: str) -> str:
     """A key whose scope may hold colons (an ARN, a URL): in the scope ``%`` becomes ``%25`` and ``:`` ``%3A``."""
     return f"{kind}:{scope.replace('%', '%25').replace(':', '%3A')}:{value}"
+
+
+def token_key(issuer: str, jti: str) -> str:
+    """The key of a JSON Web Token: most logs name an https issuer without its scheme, so no key has it."""
+    return scoped("jwt_jti", issuer.removeprefix("https://"), jti)
 
 
 GITHUB_ISSUER = "token.actions.githubusercontent.com"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -76,6 +76,7 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
     broker: Broker
     sign_in: SignedIn | None
     folder: Path
+    authorities: Callable[[int], Awaitable[tuple[bytes, ...]]]
 
     def jwks(self) -> Mapping[str, object]:
         """The public keys of the backends that sign tokens (RFC 7517)."""
@@ -179,6 +180,7 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
         broker=broker,
         sign_in=None if people is None else SignedIn(people, clock),
         folder=folder,
+        authorities=proving.authorities,
     )
 
 

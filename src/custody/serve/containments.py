@@ -57,6 +57,7 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
     items: list[Item]
 
 
+QUERY = frozenset({"identity"})
 _TO_CONTAIN = msgspec.json.Decoder(ToContain)
 _TO_ENABLE = msgspec.json.Decoder(ToEnable)
 
@@ -77,7 +78,7 @@ async def contain(request: Asked) -> Contained:
     return Contained(identity=data.identity, leases=[lease_view(each) for each in ended])
 
 
-@get("/containments/checklist", guards=[signed_in], opt={"roles": READS_LEASES}, tags=["containments"])
+@get("/containments/checklist", guards=[signed_in], opt={"roles": READS_LEASES, "query": QUERY}, tags=["containments"])
 async def checklist(request: Asked, identity: WantedIdentity) -> Checklist:
     """What has to be shown before an identity may be issued to again."""
     return Checklist(identity=identity, items=await shop_of(request).desk.checklist(identity))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from custody.broker.clock import Random, ulid
 
 ISSUER = "https://issuer.demo.invalid"
+LISTEN = "127.0.0.1:8440"
 SUBJECT = "nightly-report"
 LIFE = 600
 """Seconds that a token of the demo issuer is valid."""

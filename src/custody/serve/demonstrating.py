@@ -10,7 +10,7 @@ from custody.pipeline.audit import Progress
 from custody.pipeline.registering.importing import import_document
 from custody.pipeline.signatures import Given
 from custody.serve.composing import compose
-from custody.serve.demo import LIFE, Folder
+from custody.serve.demo import LIFE, LISTEN, Folder
 from custody.serve.service import serve
 from custody.settings.broker_file import read_broker_file
 from custody.settings.catalog import Settings
@@ -24,10 +24,10 @@ def shown(folder: Path, *, fresh: bool) -> str:
         (
             f"demo     everything is in {folder} ({made}); its issuer is believed by nobody else",
             "",
-            "In another terminal, get a credential for a command:",
+            "In another terminal, get a credential for a command (a signed token: nothing ends it but its expiry):",
             "",
-            f"  custody lease --token-file {token} --backend tokens --audience reports \\",
-            "    --scope reports:read --purpose 'nightly report' -- sh -c 'echo $CUSTODY_CHAIN'",
+            f"  custody lease --broker http://{LISTEN} --token-file {token} --backend tokens \\",
+            "    --audience reports --scope reports:read --purpose 'nightly report' -- sh -c 'echo $CUSTODY_CHAIN'",
             "",
             "and then see what is known of it:",
             "",

@@ -11,6 +11,7 @@ from litestar.params import FromPath, QueryParameter
 
 from custody.broker.desk import Standing
 from custody.errors import NotFound
+from custody.serve.gone import unless_gone
 from custody.serve.handing import handed_over
 from custody.serve.json_bodies import given
 from custody.serve.passage import Asked, passage_of, shop_of
@@ -28,10 +29,14 @@ from custody.serve.views import (
     lease_view,
     one_more,
     paged,
+    word_of,
 )
 
-Name = Annotated[str | None, QueryParameter(max_length=300, required=False, description="The identity in the register")]
-Only = Annotated[Standing | None, QueryParameter(required=False, description="Only those that stand so")]
+Name = Annotated[str, QueryParameter(max_length=300, required=False, description="The identity in the register")]
+Only = Annotated[
+    str,
+    QueryParameter(required=False, description="Only those that stand so", schema_extra={"enum": list(Standing)}),
+]
 
 
 class Renewal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,18 +52,19 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: Reason
 
 
+QUERY = frozenset({"after", "limit", "identity", "standing"})
 _RENEWAL = msgspec.json.Decoder(Renewal)
 _REVOCATION = msgspec.json.Decoder(Revocation)
 
 
-@get("/leases", guards=[signed_in], opt={"roles": READS_LEASES}, tags=["leases"])
+@get("/leases", guards=[signed_in], opt={"roles": READS_LEASES, "query": QUERY}, tags=["leases"])
 async def leases(
-    request: Asked, after: After = None, limit: Limit = 50, identity: Name = None, standing: Only = None
+    request: Asked, after: After = "", limit: Limit = 50, identity: Name = "", standing: Only = ""
 ) -> Response[Listed[LeaseView]]:
     """Leases, the oldest first."""
-    word = standing.value if standing else None
-    rows = await shop_of(request).desk.leases(one_more(after, limit), identity=identity, standing=word)
-    filters = {"identity": identity, "standing": word}
+    word = word_of(Standing, "standing", standing)
+    rows = await shop_of(request).desk.leases(one_more(after, limit), identity=identity or None, standing=word)
+    filters = {"identity": identity or None, "standing": word}
     return paged("/leases", rows, limit, lambda each: each.chain, lease_view, filters)
 
 
@@ -73,7 +79,8 @@ async def renew(request: Asked, chain: FromPath[str]) -> Response[bytes]:
     """A successor for a live credential of the same workload, decided afresh; the old one ends."""
     caller = workload_of(request)
     data = await given(request, _RENEWAL)
-    handed = await shop_of(request).desk.renew(caller, _named(request, chain), reason=data.reason, ttl=data.ttl)
+    work = shop_of(request).desk.renew(caller, _named(request, chain), reason=data.reason, ttl=data.ttl)
+    handed = await unless_gone(request.receive, work)
     passage_of(request.scope).chain = handed.chain
     return handed_over(handed)
 

@@ -77,11 +77,13 @@ def _complete(path: str, operation: Node, handler: BaseRouteHandler) -> None:
 
 
 def _plain(parameter: Node, path: str) -> None:
-    """A parameter of the path or query that may be left out is not therefore null."""
+    """Parameters as they are: no empty values, and ids by their patterns."""
     schema = cast("Node", parameter["schema"])
-    either = cast("list[Node] | None", schema.pop("oneOf", None))
-    if either:
-        schema |= next(each for each in either if each.get("type") != "null")
+    if parameter["in"] == "query":
+        if schema.get("default") == "":
+            schema.pop("default")
+        if schema.get("type") == "string" and "enum" not in schema:
+            schema["minLength"] = 1
     if parameter["in"] == "path":
         ids: dict[str, dict[str, object]] = {**_IDS, "name": parts.REQUEST_ID} if path.startswith("/requests") else _IDS
         schema.update(ids[str(parameter["name"])])

@@ -32,12 +32,13 @@ TOKEN, RENEW, INTAKE = "/token", "/leases/{chain}/renew", "/intake/{name}"  # pa
 TELEMETRY = ("/intake/{name}/v1/{signal}", "/v1/{signal}")
 IDEMPOTENT = frozenset({TOKEN, RENEW, "/leases/{chain}/complete"})
 
+_KEY = r'^("[ !#-\[\]-~]{1,255}"|[!#-\[\]-~]{1,255})$'
 IDEMPOTENCY_KEY: dict[str, object] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "The same key with the same request is the same request",
-    "schema": {"type": "string", "pattern": '^"[!#-\\[\\]-~]{1,255}"$'},
+    "schema": {"type": "string", "pattern": _KEY},
 }
 
 SECURITY_SCHEMES: dict[str, object] = {
@@ -49,22 +50,34 @@ SECURITY_SCHEMES: dict[str, object] = {
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": MOST_TEXT}
 _TYPE = {"type": "string", "enum": [TOKEN_JWT, TOKEN_ID, TOKEN_ACCESS]}
-_A_TOKEN = {"type": "string", "minLength": 1, "maxLength": MOST_TOKEN}
+_A_TOKEN = {"type": "string", "pattern": f"^[!-~]{{1,{MOST_TOKEN}}}$"}
 _LIST = {"type": "array", "maxItems": 16, "items": {"type": "string", "minLength": 1, "maxLength": 2048}}
+_SCOPE = r"^[!#-\[\]-~]+( [!#-\[\]-~]+)*$"
 _FORM: dict[str, object] = {
     "type": "object",
     "required": ["grant_type"],
+    "anyOf": [{"required": ["backend"]}, {"required": ["request"]}],
+    "dependentRequired": {
+        "subject_token": ["subject_token_type"],
+        "subject_token_type": ["subject_token"],
+        "actor_token": ["actor_token_type"],
+        "actor_token_type": ["actor_token"],
+    },
     "properties": {
         "grant_type": {"const": GRANT},
         "subject_token": {**_A_TOKEN, "description": "Left out where a client certificate proves the workload"},
         "subject_token_type": _TYPE,
         "actor_token": _A_TOKEN,
         "actor_token_type": _TYPE,
-        "backend": {**_TEXT, "description": "Needed, but with request"},
-        "resource": {**_LIST, "description": "Absolute URIs"},
+        "backend": {**_TEXT, "description": "Needed, unless request is there"},
+        "resource": {**_LIST, "description": "Absolute URIs without a fragment (RFC 8707)"},
         "audience": _LIST,
-        "scope": {"type": "string", "description": "Names between single spaces"},
-        "requested_token_type": {"type": "string"},
+        "scope": {
+            "type": "string",
+            "pattern": "^[!#-\\[\\]-~]+( [!#-\\[\\]-~]+)*$",
+            "description": "Names between single spaces",
+        },
+        "requested_token_type": {"type": "string", "pattern": f"^({TOKEN_ACCESS}|{TOKEN_JWT}|custody:[a-z0-9-]+)$"},
         "authorization_details": {"type": "string", "description": "RFC 9396: a JSON array of objects with a type"},
         "purpose": _TEXT,
         "ticket": _TEXT,
@@ -101,7 +114,7 @@ _PUSHED: dict[str, object] = {
         Form.EVENT_TOKEN.value: {"schema": _LINES},
     },
 }
-_OTLP: dict[str, object] = {"required": True, "content": _content("application/json", _ANY)}
+_OTLP: dict[str, object] = {"required": True, "content": _content("application/json", {})}
 
 
 def _json(shape: type) -> dict[str, object]:

@@ -1,16 +1,19 @@
 """The HTTP/1.1 protocol of the server: uvicorn's, with what it leaves open.
 
 It tells the application the client's certificate as the TLS layer saw it (ASGI TLS extension: ``client_cert_chain``),
-bounds the head of a request in bytes and in time, and drops a connection that does not take its answer.
+bounds the head of a request in bytes and in time and the connections of one origin, and drops a connection that does
+not take its answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import cast
+from typing import ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from custody.serve.rates import origin_name
 
 MOST_HEAD = 32 << 10
 """Bytes of a request line with all headers."""
@@ -24,9 +27,16 @@ _TOO_LARGE = (
 
 
 class Protocol(HttpToolsProtocol):
-    """A connection. ``slow`` is the seconds that the head of a request may take, and an answer to be taken."""
+    """A connection.
+
+    ``slow`` is the seconds that the head of a request may take, and an answer to be taken; ``most`` how many
+    connections one origin may hold, ``held`` how many each holds.
+    """
 
     slow = 10.0
+    most = 256
+    held: ClassVar[dict[str, int]] = {}
+    _origin = ""
     _waiting: asyncio.TimerHandle | None = None
     _tls: dict[str, object] | None = None
     _head = 0
@@ -36,11 +46,19 @@ class Protocol(HttpToolsProtocol):
         """Note the certificate, and wait for the first request only so long."""
         super().connection_made(transport)
         self._tls = _tls_of(transport.get_extra_info("ssl_object"))
-        self._wait()
+        self._origin = origin_name(self.client[0] if self.client else None)
+        self.held[self._origin] = self.held.get(self._origin, 0) + 1
+        if self.held[self._origin] > self.most:
+            transport.abort()
+        else:
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._wait_no_more()
+        self.held[self._origin] -= 1
+        if not self.held[self._origin]:
+            del self.held[self._origin]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -124,9 +142,9 @@ class Protocol(HttpToolsProtocol):
         self.transport.abort()
 
 
-def protocol(slow: float) -> type[Protocol]:
-    """The protocol with its patience in seconds."""
-    return type("PatientProtocol", (Protocol,), {"slow": slow})
+def protocol(slow: float, most: int) -> type[Protocol]:
+    """The protocol of one server, with its patience in seconds, and how many connections one origin may hold."""
+    return type("ServerProtocol", (Protocol,), {"slow": slow, "most": most, "held": {}})
 
 
 def _tls_of(tls: ssl.SSLObject | None) -> dict[str, object] | None:

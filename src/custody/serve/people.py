@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import parse_qsl
 
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -46,6 +47,19 @@ async def signed_in(connection: Connection, handler: BaseRouteHandler) -> None:
     roles = cast("frozenset[str]", handler.opt["roles"])
     if not person.roles & roles:
         raise PolicyDenied("a role is missing", reason="role-missing", expected=" or ".join(sorted(roles)))
+    _known_query(connection.scope, cast("frozenset[str]", handler.opt.get("query", frozenset())))
+
+
+def _known_query(scope: Scope, known: frozenset[str]) -> None:
+    """IntentRefused where a parameter is unknown, empty or comes twice: a slip in a filter must not show more."""
+    try:
+        found = parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        found = [("", "")]
+    names = [name if value else "" for name, value in found]
+    if len(names) != len(set(names)) or not known.issuperset(names):
+        told = ", ".join(sorted(known)) or "no parameter"
+        raise IntentRefused("a parameter is unknown, empty or comes twice", reason="unknown-parameter", expected=told)
 
 
 def person_of(asked: Asked) -> Person:

@@ -13,19 +13,28 @@ from custody.errors import NotFound
 from custody.serve.passage import Asked, passage_of, shop_of
 from custody.serve.people import READS_REQUESTS, signed_in
 from custody.serve.token_form import is_request
-from custody.serve.views import After, Limit, Listed, RequestView, one_more, paged, request_view
+from custody.serve.views import After, Limit, Listed, RequestView, one_more, paged, request_view, word_of
 
 Only = Annotated[
-    RequestState | None, QueryParameter(name="state", required=False, description="Only those in this state")
+    str,
+    QueryParameter(
+        name="state",
+        required=False,
+        description="Only those in this state",
+        schema_extra={"enum": list(RequestState)},
+    ),
 ]
 
 
-@get("/requests", guards=[signed_in], opt={"roles": READS_REQUESTS}, tags=["requests"])
+QUERY = frozenset({"after", "limit", "state"})
+
+
+@get("/requests", guards=[signed_in], opt={"roles": READS_REQUESTS, "query": QUERY}, tags=["requests"])
 async def requests(
-    request: Asked, after: After = None, limit: Limit = 50, standing: Only = None
+    request: Asked, after: After = "", limit: Limit = 50, standing: Only = ""
 ) -> Response[Listed[RequestView]]:
     """Requests that needed approval, the oldest first."""
-    word = standing.value if standing else None
+    word = word_of(RequestState, "state", standing)
     rows = await shop_of(request).desk.requests(one_more(after, limit), state=word)
     return paged("/requests", rows, limit, lambda each: each.request, request_view, {"state": word})
 

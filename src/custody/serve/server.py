@@ -26,7 +26,7 @@ DRAIN = 20
 """Seconds that requests have to end after a signal."""
 
 MOST = 1024
-"""Connections at once; requests on more are answered 503."""
+"""Connections at once; requests on more are answered 503. One origin may hold a quarter of them."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ def server(app: ASGIApp, listen: Listening, journalist: Journalist) -> Server:
         app,
         host=listen.host,
         port=listen.port,
-        http=protocol(listen.limits.slow),
+        http=protocol(listen.limits.slow, max(1, listen.most // 4)),
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -7,18 +7,22 @@ takes over when that one ends.
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import secrets
+import ssl
 import sys
 from pathlib import Path
 
 import msgspec
+from opentelemetry.trace import Tracer, get_tracer
 
 from custody import __version__
 from custody.broker.desk import Standing
 from custody.broker.evidence.journal import Journal
 from custody.broker.evidence.standby import wait_for_lock
 from custody.broker.policy.folder import Reloaded
-from custody.errors import EvidenceUnavailable
+from custody.errors import EvidenceUnavailable, IdentityRefused
 from custody.model.brokered import Entry, Service
 from custody.pipeline.brokering import sealed
 from custody.pipeline.brokering.keeping import keep
@@ -28,12 +32,14 @@ from custody.pipeline.brokering.sealing import Pushed
 from custody.serve.app import build
 from custody.serve.composing import Composed
 from custody.serve.front import Front
-from custody.serve.lines import Journalist
+from custody.serve.lines import Journalist, Sink
 from custody.serve.parts import Gauges, Readiness, ServiceParts, Taken
-from custody.serve.server import Listening, Server, listening, server
+from custody.serve.server import Listening, Server, listening, server, trust
+from custody.serve.spool import SUFFIX, swept
 from custody.serve.ticking import Ticking
 from custody.store.reader import Reader
 
+SPOOL = "spool"
 LAG = 60.0
 """Seconds for which lines may wait to be sealed before the broker says that it is not ready."""
 
@@ -129,9 +135,7 @@ class Station:
         return Taken(first=found.leaf, records=found.records, skips=sum(count for _, count in found.skips))
 
     def _spooled(self, body: bytes) -> Path:
-        folder = self.composed.folder / "spool"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / secrets.token_hex(16)
+        path = self.composed.folder / SPOOL / f"{secrets.token_hex(16)}{SUFFIX}"
         path.touch(mode=0o600)
         path.write_bytes(body)
         return path
@@ -176,6 +180,15 @@ class Station:
                 fields = {"backend": backend.name, "kid": kid}
                 await self.composed.broker.running.say(Service(what="keys", version=__version__, fields=fields))
 
+    def trusted(self, context: ssl.SSLContext) -> None:
+        """Let the TLS layer know of new authorities of trust domains as bundles rotate."""
+
+        async def renewed() -> None:
+            trust(context, await self.composed.authorities(self.composed.clock.now()))
+            self.troubles.pop("authorities", None)
+
+        self._ticking.every(300.0, "authorities", renewed)
+
     def _failed(self, name: str, why: str) -> None:
         if self.troubles.get(name) != why:
             self.troubles[name] = why
@@ -188,9 +201,11 @@ def told(text: str) -> None:
     sys.stderr.buffer.flush()
 
 
-def application(composed: Composed, station: Station) -> Front:
+def application(composed: Composed, station: Station, sink: Sink) -> Front:
     """The ASGI application of a broker."""
-    file = composed.file
+    file, spool = composed.file, composed.folder / SPOOL
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    swept(spool)
     return build(
         composed.broker,
         ServiceParts(
@@ -200,31 +215,50 @@ def application(composed: Composed, station: Station) -> Front:
             health=station,
             jwks=composed.jwks,
             metadata=composed.metadata,
-            log=_line,
-            spool=composed.folder / "spool",
+            log=sink,
+            spool=spool,
             limits=file.limits,
             sign_in=composed.sign_in,
             intake=station if file.intake else None,
             doors=file.intake,
-            approvals=f"http://{file.approvals.address}",
+            approvals=f"{'https' if file.tls else 'http'}://{file.approvals.address}",
+            tracer=tracer(),
         ),
     )
 
 
 async def serve(composed: Composed, listen: Listening | None = None) -> None:
     """Serve until a signal. What is under way ends first; then the last lines are sealed."""
+    sink = Sink(sys.stderr.buffer)
     station = Station(composed)
-    front = application(composed, station)
-    running = server(front, listen or listening(composed.file), Journalist(composed.clock, _line))
+    front = application(composed, station, sink)
+    listen = listen or listening(composed.file, await _authorities(composed))
+    if listen.tls is not None:
+        station.trusted(listen.tls)
+    running = server(front, listen, Journalist(composed.clock, sink))
     begin = asyncio.ensure_future(_begun(station, running))
+    gc.collect()
+    gc.freeze()  # what is loaded by now lives to the end: no collection needs to walk it
     try:
         await running.serve()
     finally:
         begin.cancel()
         await asyncio.gather(begin, return_exceptions=True)
         await station.end()
-    if not begin.cancelled() and begin.exception() is not None:
-        raise begin.exception()  # type: ignore[misc]
+        sink.flush()
+    if not begin.cancelled():
+        begin.result()
+
+
+async def _authorities(composed: Composed) -> tuple[bytes, ...]:
+    """The CAs of the SPIFFE bundles; none while a bundle cannot be had: its certificates are refused until it can."""
+    if composed.file.tls is None:
+        return ()
+    try:
+        return await composed.authorities(composed.clock.now())
+    except IdentityRefused as error:
+        told(f"the bundles of trust domains: {error}")
+        return ()
 
 
 async def _begun(station: Station, running: Server) -> None:
@@ -235,6 +269,8 @@ async def _begun(station: Station, running: Server) -> None:
         raise
 
 
-def _line(line: bytes) -> None:
-    sys.stderr.buffer.write(line + b"\n")
-    sys.stderr.buffer.flush()
+def tracer() -> Tracer | None:
+    """A tracer where the environment asks for one by the standard variables (``OTEL_…``); else spans cost nothing."""
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return None
+    return get_tracer("custody", __version__)

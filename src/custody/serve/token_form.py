@@ -25,13 +25,11 @@ MOST_TEXT = 500
 MOST_LIST = 16
 MOST_DEPTH = 16
 
-_KNOWN = frozenset(
+_SINGLE = frozenset(
     "grant_type subject_token subject_token_type actor_token actor_token_type requested_token_type backend scope "
     "authorization_details purpose ticket run ttl parent reason request".split()
 )
-"""Names that an error may repeat: any other could be a secret in the wrong place."""
 
-_SEVERAL = frozenset({"resource", "audience"})
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]+", re.ASCII)
 _TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
@@ -148,8 +146,8 @@ def _fields(body: bytes) -> dict[str, list[str]]:
     for name, value in pairs:
         given.setdefault(name, []).append(value)
     for name, values in given.items():
-        if len(values) > 1 and name not in _SEVERAL:
-            raise IntentRefused("a parameter comes twice", reason="repeated", found=name if name in _KNOWN else "")
+        if len(values) > 1 and name in _SINGLE:
+            raise IntentRefused("a parameter comes twice", reason="repeated", found=name)
     return given
 
 

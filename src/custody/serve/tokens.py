@@ -17,6 +17,7 @@ from custody.errors import (
     IntentRefused,
     PolicyDenied,
 )
+from custody.serve.gone import unless_gone
 from custody.serve.handing import handed_over
 from custody.serve.passage import Asked, passage_of, shop_of
 from custody.serve.people import caller_of, certificates, values_of
@@ -58,9 +59,8 @@ async def _exchanged(request: Asked, desk: Desk) -> Handed:
     grant_of(form)
     caller = _caller(request, form)
     waiting = request_of(form)
-    if waiting is not None:
-        return await desk.fetch(caller, waiting)
-    return await desk.exchange(caller, intent_of(form))
+    work = desk.fetch(caller, waiting) if waiting is not None else desk.exchange(caller, intent_of(form))
+    return await unless_gone(request.receive, work)
 
 
 def _caller(request: Asked, form: Form) -> Caller:

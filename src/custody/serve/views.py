@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from litestar import Response
 from litestar.params import QueryParameter
 
 from custody.broker.desk import Containment, Ended, Lease, Page, Pending
+from custody.errors import IntentRefused
 from custody.model.times import text
 
 Row = TypeVar("Row")
@@ -19,9 +21,10 @@ Seen = TypeVar("Seen")
 MOST = 200
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST, required=False, description="Entries of a page")]
 After = Annotated[
-    str | None,
+    str,
     QueryParameter(max_length=64, pattern=r"^[!-~]*$", required=False, description="The last entry of the page before"),
 ]
+"""Texts of a query are never optional to Litestar: it reads the text ``null`` as none at all."""
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="Why; it is sealed")]
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=999_999_999, description="Seconds")]
 
@@ -158,9 +161,16 @@ def containment_view(found: Containment) -> ContainmentView:
     )
 
 
-def one_more(after: str | None, limit: int) -> Page:
+def word_of(kind: type[StrEnum], name: str, given: str) -> str | None:
+    """The value of a filter that is one of a list, None where it was left out. IntentRefused where it is none."""
+    if given and given not in {each.value for each in kind}:
+        raise IntentRefused("a parameter is wrong", reason="malformed", found=name, expected=", ".join(kind))
+    return given or None
+
+
+def one_more(after: str, limit: int) -> Page:
     """What to ask the broker for: an entry more than a page holds shows that there is another page."""
-    return Page(after=after, limit=limit + 1)
+    return Page(after=after or None, limit=limit + 1)
 
 
 def paged(

@@ -146,7 +146,7 @@ def _token(subject: Subject) -> tuple[str, str] | None:
     """The token that a subject names exactly, and its issuer."""
     for one in (subject, subject.session or Subject()):
         if one.named() == "jwt_id" and one.iss and one.jti:
-            return keys.scoped("jwt_jti", one.iss, one.jti), one.iss
+            return keys.token_key(one.iss, one.jti), one.iss
     return None
 
 

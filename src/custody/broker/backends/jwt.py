@@ -219,7 +219,7 @@ class JwtBackend:
         return asking.expiry(order) // _SECOND
 
     def _key(self, name: str) -> str:
-        return keys.scoped("jwt_jti", self._door.issuer, name)
+        return keys.token_key(self._door.issuer, name)
 
 
 def build(name: str, options: Options, door: Door) -> JwtBackend:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
 from custody.broker.proof.discovery import read
 from custody.broker.proof.fetching import Fetch
@@ -24,6 +25,13 @@ from custody.broker.proof.strict_json import strict_object
 
 _REFRESH = (60, LIFETIME // SECOND)
 """The shortest and longest time in seconds for which a bundle counts as current, whatever it hints."""
+
+
+PARSING = (
+    ValueError, TypeError, UnsupportedAlgorithm, CryptographyDeprecationWarning, x509.InvalidVersion,
+    x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+"""What the library raises about a certificate; a warning only where warnings are made errors."""
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +66,14 @@ def parsed_bundle(raw: bytes, domain: str, where: str) -> Bundle:
     )
 
 
+def certificate(raw: bytes) -> x509.Certificate:
+    """A certificate in DER. One of ``PARSING`` where it is none, or its serial number is not positive (RFC 5280)."""
+    found = x509.load_der_x509_certificate(raw)
+    if found.serial_number <= 0:
+        raise ValueError("a serial number that is not positive")
+    return found
+
+
 def _certificate(entry: Mapping[str, object], where: str) -> x509.Certificate:
     """The one CA certificate of an entry."""
     chain = entry.get("x5c")
@@ -65,11 +81,9 @@ def _certificate(entry: Mapping[str, object], where: str) -> x509.Certificate:
     if not isinstance(chain, list) or len(chain) != 1 or not isinstance(chain[0], str):
         raise wrong
     try:
-        found = x509.load_der_x509_certificate(base64.b64decode(chain[0], validate=True))
+        found = certificate(base64.b64decode(chain[0], validate=True))
         constraints = found.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.InvalidVersion, x509.DuplicateExtension):
-        raise wrong from None
-    except (UnsupportedAlgorithm, x509.UnsupportedGeneralNameType):
+    except (*PARSING, x509.ExtensionNotFound):
         raise wrong from None
     if not constraints.ca:
         raise wrong

@@ -10,13 +10,12 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from custody.broker.proof import claims as said
-from custody.broker.proof.bundles import Bundle
+from custody.broker.proof.bundles import PARSING, Bundle, certificate
 from custody.broker.proof.held import LIFETIME, SECOND, Kept, Source
 from custody.broker.proof.oidc import KEYS_AGE
 from custody.broker.proof.prover import Presented, Proved
@@ -42,11 +41,6 @@ _CRITICAL = frozenset(
     )
 )
 """The extensions that are checked here; a certificate that marks another one as critical is refused (RFC 5280 4.2)."""
-
-_PARSING = (
-    ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)  # fmt: skip
 
 
 class SpiffeX509Prover:
@@ -95,8 +89,8 @@ def loaded(certificates: tuple[bytes, ...]) -> list[x509.Certificate]:
     if len(certificates) > MAX_CHAIN or any(len(each) > MAX_CERTIFICATE for each in certificates):
         raise refused("too-large", expected=f"at most {MAX_CHAIN} certificates of {MAX_CERTIFICATE} bytes")
     try:
-        return [x509.load_der_x509_certificate(each) for each in certificates]
-    except _PARSING:
+        return [certificate(each) for each in certificates]
+    except PARSING:
         raise refused("malformed", expected="X.509 certificates in DER") from None
 
 
@@ -105,7 +99,7 @@ def named(leaf: x509.Certificate) -> SpiffeId:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         found = names.get_values_for_type(x509.UniformResourceIdentifier)
-    except (*_PARSING, x509.ExtensionNotFound):
+    except (*PARSING, x509.ExtensionNotFound):
         raise refused("svid-name", expected="a subject alternative name with one URI") from None
     workload = spiffe_id(found[0]) if len(found) == 1 else None
     if workload is None:
@@ -120,7 +114,7 @@ def for_workloads(leaf: x509.Certificate, where: str) -> None:
         usage = extensions.get_extension_for_class(x509.KeyUsage).value
         purposes = _purposes(extensions)
         authority = any(each.value.ca for each in extensions if isinstance(each.value, x509.BasicConstraints))
-    except (*_PARSING, x509.ExtensionNotFound):
+    except (*PARSING, x509.ExtensionNotFound):
         raise refused("svid-usage", where=where, expected="extensions with a key usage") from None
     unchecked = any(each.critical and each.oid not in _CRITICAL for each in extensions)
     if authority or unchecked or not usage.digital_signature or usage.key_cert_sign or usage.crl_sign:
@@ -146,7 +140,7 @@ def anchored(chain: list[x509.Certificate], bundle: Bundle, now: int) -> x509.Ce
     ).build_client_verifier()
     try:
         return verifier.verify(chain[0], chain[1:]).chain[-1]
-    except (VerificationError, *_PARSING):
+    except (VerificationError, *PARSING):
         raise refused("svid-chain", where=where) from None
 
 

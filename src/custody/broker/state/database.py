@@ -23,7 +23,7 @@ from custody.broker.state.migrating import upgrade
 from custody.broker.state.opening import AT_ONCE, opened
 from custody.broker.state.rows import CONTAINMENTS, LEASES, ONCE, PROGRESS, REQUESTS
 from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once, as_of
-from custody.broker.state.writing import write
+from custody.broker.state.writing import column, write
 from custody.errors import StoreError
 from custody.model.broker_terms import Ending
 
@@ -87,7 +87,7 @@ class DatabaseTables:
 
     def lease(self, chain: str) -> Lease | None:
         """One lease."""
-        return self._one(select(LEASES.c.value).where(LEASES.c.chain == chain), _LEASE)
+        return self._one(select(LEASES.c.value).where(LEASES.c.chain == column(chain)), _LEASE)
 
     def leases(
         self, page: Page, *, now: int, identity: str | None = None, standing: str | None = None
@@ -95,34 +95,34 @@ class DatabaseTables:
         """Leases in order of chain id, each as it stands at ``now``."""
         wanted = select(LEASES.c.value).order_by(LEASES.c.chain).limit(page.limit)
         if page.after is not None:
-            wanted = wanted.where(LEASES.c.chain > page.after)
+            wanted = wanted.where(LEASES.c.chain > column(page.after))
         if identity is not None:
-            wanted = wanted.where(LEASES.c.identity == identity)
+            wanted = wanted.where(LEASES.c.identity == column(identity))
         if standing is not None:
             wanted = wanted.where(_stands(standing, now))
         return [as_of(each, now) for each in self._all(wanted, _LEASE)]
 
     def below(self, chain: str) -> Sequence[Lease]:
         """The leases that descend from one and are not over."""
-        wanted = select(LEASES.c.value).where(LEASES.c.parent == chain, LEASES.c.standing.in_(_LIVING))
+        wanted = select(LEASES.c.value).where(LEASES.c.parent == column(chain), LEASES.c.standing.in_(_LIVING))
         return self._all(wanted.order_by(LEASES.c.chain), _LEASE)
 
     def request(self, request: str) -> Kept | None:
         """One request."""
-        return self._one(select(REQUESTS.c.value).where(REQUESTS.c.request == request), _KEPT)
+        return self._one(select(REQUESTS.c.value).where(REQUESTS.c.request == column(request)), _KEPT)
 
     def requests(self, page: Page, *, state: str | None = None) -> Sequence[Kept]:
         """Requests in order of id."""
         wanted = select(REQUESTS.c.value).order_by(REQUESTS.c.request).limit(page.limit)
         if page.after is not None:
-            wanted = wanted.where(REQUESTS.c.request > page.after)
+            wanted = wanted.where(REQUESTS.c.request > column(page.after))
         if state is not None:
             wanted = wanted.where(REQUESTS.c.state == state)
         return self._all(wanted, _KEPT)
 
     def once(self, key: str) -> Once | None:
         """An idempotency key that was used."""
-        return self._one(select(ONCE.c.value).where(ONCE.c.key == key), _ONCE)
+        return self._one(select(ONCE.c.value).where(ONCE.c.key == column(key)), _ONCE)
 
     def _take_over(self, connection: Connection) -> int:
         """The number under which this broker writes from here on."""
@@ -155,10 +155,10 @@ class DatabaseTables:
             connection.execute(PROGRESS.update().values(approvals=changes.approvals))
         return moved.rowcount == 1
 
-    def _one(self, wanted: Select[tuple[str]], decoder: msgspec.json.Decoder[T]) -> T | None:
+    def _one(self, wanted: Select[str], decoder: msgspec.json.Decoder[T]) -> T | None:
         return next(iter(self._all(wanted.limit(1), decoder)), None)
 
-    def _all(self, wanted: Select[tuple[str]], decoder: msgspec.json.Decoder[T]) -> list[T]:
+    def _all(self, wanted: Select[str], decoder: msgspec.json.Decoder[T]) -> list[T]:
         with self._guarded("reading"), self._engine.connect() as connection:
             return list(_values(connection, wanted, decoder))
 
@@ -209,6 +209,5 @@ def _stands(standing: str, now: int) -> ColumnElement[bool]:
     return and_(LEASES.c.standing == standing, _open(now))
 
 
-def _values(connection: Connection, wanted: Select[tuple[str]], decoder: msgspec.json.Decoder[T]) -> Iterator[T]:
+def _values(connection: Connection, wanted: Select[str], decoder: msgspec.json.Decoder[T]) -> Iterator[T]:
     yield from map(decoder.decode, connection.scalars(wanted))
-

@@ -1,7 +1,7 @@
 """From the URL of a database to a way in: SQLite in a file for its owner alone, or PostgreSQL with bounds on waiting.
 
-Transactions on SQLite are begun here, not by Python's module, which leaves DDL outside of them: so that a migration that
-is cut off leaves nothing.
+Transactions on SQLite are begun here, not by Python's module, which leaves DDL outside of them: a migration that is cut
+off leaves nothing.
 """
 
 from __future__ import annotations

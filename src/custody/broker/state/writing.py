@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import msgspec
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,14 +19,23 @@ _ENCODER = msgspec.json.Encoder()
 _WORDS: dict[str, str] = {each: each.value for words in (Standing, Ending, RequestState) for each in words}
 """The plain text of a word: asked of the word itself it takes longer than the rest of the row."""
 
+LONGEST = 500
+"""Characters of a text that is searched by; of a longer one the beginning and a digest stand in the column."""
+
+
+def column(text: str) -> str:
+    """A text from outside as every database takes it in a column with an index: without NUL, and not too long."""
+    plain = text.replace("\0", "\ufffd")
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]}…{sha256(plain.encode()).hexdigest()}"
+
 
 def write(connection: Connection, changes: Changes) -> None:
     """Everything that changed, in the transaction of the connection."""
     _put(connection, LEASES, {each.chain: _lease(each) for each in changes.leases})
     _put(connection, REQUESTS, {each.pending.request: _request(each) for each in changes.requests})
     if changes.enabled:
-        connection.execute(CONTAINMENTS.delete().where(CONTAINMENTS.c.identity.in_(changes.enabled)))
-    _put(connection, CONTAINMENTS, {each.identity: _containment(each) for each in changes.containments})
+        connection.execute(CONTAINMENTS.delete().where(CONTAINMENTS.c.identity.in_(map(column, changes.enabled))))
+    _put(connection, CONTAINMENTS, {column(each.identity): _containment(each) for each in changes.containments})
     _put(connection, ONCE, {each.key: _once(each) for each in changes.once})
 
 
@@ -42,7 +53,7 @@ def _put(connection: Connection, table: Table, rows: dict[str, Row]) -> None:
 def _lease(lease: Lease) -> Row:
     return {
         "chain": lease.chain,
-        "identity": lease.identity,
+        "identity": column(lease.identity),
         "standing": _WORDS[lease.standing],
         "ends": _WORDS[lease.ends],
         "not_after": lease.not_after,
@@ -57,7 +68,7 @@ def _request(kept: Kept) -> Row:
 
 
 def _containment(containment: Containment) -> Row:
-    return {"identity": containment.identity, "value": _text(containment)}
+    return {"identity": column(containment.identity), "value": _text(containment)}
 
 
 def _once(once: Once) -> Row:

@@ -64,11 +64,11 @@ def _serve(file: Path, settings: Settings, *, check: bool) -> None:
 def _demo(folder: Path) -> None:
     import uvloop
 
-    from custody.serve.demo import Folder
+    from custody.serve.demo import LISTEN, Folder
     from custody.serve.demonstrating import demonstrate, shown
 
     place = Folder(folder)
-    fresh = place.prepare("127.0.0.1:8440")
+    fresh = place.prepare(LISTEN)
     settings = options.resolved({"config": str(place.path / "custody.toml")})
     click.echo(shown(folder, fresh=fresh), err=True)
     uvloop.run(demonstrate(place, settings))

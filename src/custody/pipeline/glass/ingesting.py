@@ -23,7 +23,7 @@ from custody.store.reader import Reader
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
-    """A journal that was taken in: what it holds, and the leaf of its last line. ``fresh`` lines were not sealed before."""
+    """A journal that was taken in, and the leaf of its last line. ``fresh`` lines were not sealed before."""
 
     checked: Checked
     card: Card

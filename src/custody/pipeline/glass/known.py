@@ -28,11 +28,15 @@ _SIGNER, _HOLDER = "signer ", "holder "
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the log tells of a glass: its preparation, and every step since as (id of the log, ``seq``)."""
+    """Where the log tells of a glass: its preparation, and every step since as (id of the log, ``seq``).
+
+    ``chain`` is that of its credential, so that a credential without a glass is found after a crash.
+    """
 
     glass: str
     broker: str
     prepared: int
+    chain: str
     steps: tuple[tuple[str, int], ...] = ()
 
 
@@ -97,7 +101,7 @@ def card_of(settings: Settings, name: str) -> Card:
     index = _place(settings, sealed.glass) if GLASS.fullmatch(sealed.glass) else None
     if index is not None and index.exists():
         return _card(index)
-    return Card(glass=sealed.glass, broker=sealed.broker, prepared=sealed.prepared)
+    return Card(glass=sealed.glass, broker=sealed.broker, prepared=sealed.prepared, chain=sealed.chain)
 
 
 def keep(settings: Settings, card: Card) -> None:

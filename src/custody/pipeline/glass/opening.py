@@ -19,7 +19,7 @@ SUFFIX = ".journal.ndjson"
 MOST_BYTES = 16 << 20
 
 
-class Offside:
+class OfflineJournal:
     """The journal beside a glass: begun, or gone on with where it is there. ``now`` is in µs.
 
     UsageError where the file is not a journal of this glass, or another process has it open.

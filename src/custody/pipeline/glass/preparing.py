@@ -8,6 +8,7 @@ once where this process can, by the broker's reaper or at its expiry where it ca
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from custody.model.times import text
 from custody.pipeline.glass.known import WHAT, Card, fields_of
 
 ACTION = "BreakGlass"
+NOT_SEALED = "it was not sealed"
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +67,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     receipt: str
 
 
-async def prepare(broker: Broker, wish: Wish, out: Path) -> Prepared:
-    """Decide, issue, seal, and write the file to ``out``.
+async def prepare(broker: Broker, wish: Wish, out: Path, keep: Callable[[Card], None]) -> Prepared:
+    """Decide, issue, seal, and write the file to ``out``; its card is kept before that.
 
     ApprovalNeeded where people have to approve first (then again with ``request``); the other errors of the broker
     where nothing is given; UsageError where the wish makes no sense or the file is there already.
@@ -74,20 +76,20 @@ async def prepare(broker: Broker, wish: Wish, out: Path) -> Prepared:
     running = broker.running
     sealing.check_holders(wish.holders)
     reason = reason_of(wish.reason)
-    written = _reserve(out)
+    _reserve(out)
     try:
         one = await _task(broker, wish, reason)
         handed = await issuing.go(running, one)
         try:
             prepared = await _seal(running, wish, handed, one.intent)
+            keep(prepared.card)
             _write(out, glass_file.encoded(prepared.sealed))
         except BaseException:
-            await ending.by_chain(running, handed.chain, cause="break-glass", by=wish.by, reason="it was not sealed")
+            await ending.by_chain(running, handed.chain, cause="break-glass", by=wish.by, reason=NOT_SEALED)
             raise
-        written = True
-    finally:
-        if not written:
-            out.unlink(missing_ok=True)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
     return prepared
 
 
@@ -224,14 +226,13 @@ async def _seal(running: Running, wish: Wish, handed: Handed, intent: Intent) ->
     told = await running.say(Service(what=WHAT, version=parts.version, fields=fields))
     if told.seq != entry.seq + 1:
         raise StoreError("something else was said in between", where=f"{parts.broker}/{told.seq}")
-    card = Card(glass=made.glass, broker=parts.broker, prepared=entry.seq)
+    card = Card(glass=made.glass, broker=parts.broker, prepared=entry.seq, chain=handed.chain)
     return Prepared(sealed=sealed, card=card, request=handed.request, receipt=handed.receipt)
 
 
-def _reserve(out: Path) -> bool:
+def _reserve(out: Path) -> None:
     """Make the file before anything is issued: where it cannot be written, nothing is."""
     os.close(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    return False
 
 
 def _write(out: Path, data: bytes) -> None:
@@ -250,5 +251,5 @@ async def end_left(running: Running, known: frozenset[str], by: str) -> int:
         for each in running.state.leases.values()
         if each.workload.startswith(prefix) and each.standing is Standing.LIVE and each.chain not in known
     ]
-    await ending.several(running, left, cause="break-glass", by=by, reason="it was not sealed")
+    await ending.several(running, left, cause="break-glass", by=by, reason=NOT_SEALED)
     return len(left)

@@ -37,7 +37,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
-    """A review that was sealed. ``signed`` is False where the reviewer is only claimed; ``notes`` say what is missing."""
+    """A review that was sealed; ``signed`` is False where the reviewer is only claimed. ``notes``: what is missing."""
 
     reviewer: str
     signed: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from custody.broker.glass.names import reason_of
 from custody.errors import BackendFailed, StoreError
 from custody.model.broker_terms import Intent
 from custody.model.brokered import Glass
-from custody.pipeline.glass.known import Known
+from custody.pipeline.glass.known import Card, Known
 from custody.pipeline.glass.preparing import Prepared, Wish, prepare
 
 
@@ -40,11 +41,13 @@ async def end(broker: Broker, glass: Known, *, by: str, reason: str) -> Lease:
     return lease
 
 
-async def rotate(broker: Broker, glass: Known, out: Path, *, until: int, by: str, reason: str) -> Rotated:
+async def rotate(
+    broker: Broker, glass: Known, out: Path, keep: Callable[[Card], None], *, until: int, by: str, reason: str
+) -> Rotated:
     """End the old one first, whatever becomes of the new one; then prepare that and say that it was rotated."""
     wish = wish_of(glass, until=until, by=by, reason=reason)
     old = await end(broker, glass, by=by, reason=reason)
-    new = await prepare(broker, wish, out)
+    new = await prepare(broker, wish, out, keep)
     body = Glass(step="rotated", glass=glass.card.glass, reason=reason_of(reason), keys=glass.keys)
     entry = await broker.running.say(body, chain=glass.chain)
     return Rotated(old=old, new=new, seq=entry.seq)

@@ -17,7 +17,7 @@ from custody.broker.evidence.evidence import Evidence
 from custody.broker.evidence.journal import Journal
 from custody.broker.evidence.standby import hold_journal
 from custody.broker.running import Running
-from custody.errors import EvidenceUnavailable, StoreLocked
+from custody.errors import EvidenceUnavailable, StoreError, StoreLocked
 from custody.model.brokered import Entry
 from custody.pipeline.brokering import sealed
 from custody.pipeline.brokering.places import journal_folder
@@ -74,7 +74,7 @@ async def session(parts: Parts) -> AsyncIterator[Running]:
         try:
             yield broker.running
         finally:
-            with suppress(EvidenceUnavailable):  # a journal that failed can say nothing more
+            with suppress(EvidenceUnavailable, StoreError):  # what can be sealed is, whatever else failed
                 await broker.stop()
             await journal.roll()
             await asyncio.to_thread(Sealer(settings, name).seal, journal.closed())

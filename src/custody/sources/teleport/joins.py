@@ -40,7 +40,7 @@ def _issued(found: Audited, key: str, subject: str | None) -> Part:
     return Part(
         stage=Stage.ISSUE,
         key=key,
-        parent=keys.scoped("jwt_jti", claims.iss, claims.jti) if claims.iss and claims.jti else None,
+        parent=keys.token_key(claims.iss, claims.jti) if claims.iss and claims.jti else None,
         subject=subject,
         workload=workload,
         granularity=granularity,

@@ -54,9 +54,3 @@ def upgrade() -> None:
         sa.Column("value", sa.Text, nullable=False),
     )
     op.create_index("once_until", "once", ["until"])
-
-
-def downgrade() -> None:
-    """Take them away: the journal and the log have everything."""
-    for table in ("once", "containments", "requests", "leases", "progress"):
-        op.drop_table(table)

@@ -1,0 +1,1 @@
+"""What the commands about break-glass share."""
