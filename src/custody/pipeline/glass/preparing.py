@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,8 +27,16 @@ from custody.broker.glass import sealing
 from custody.broker.glass.holders import Holder
 from custody.broker.glass.names import account_key, glass_id, reason_of
 from custody.broker.running import Running
-from custody.broker.state.fold import standing_at
-from custody.errors import BrokerError, IdentityRefused, IntentRefused, NotFound, StoreError
+from custody.broker.state.fold import held_of, standing_at
+from custody.errors import (
+    BrokerError,
+    CustodyError,
+    EvidenceUnavailable,
+    IdentityRefused,
+    IntentRefused,
+    NotFound,
+    StoreError,
+)
 from custody.model.broker_terms import Ending, Intent, Proof, Registered
 from custody.model.brokered import Glass, Refused, Service
 from custody.model.events import MICROSECONDS
@@ -85,7 +94,7 @@ async def prepare(broker: Broker, wish: Wish, out: Path, keep: Callable[[Card], 
             keep(prepared.card)
             _write(out, glass_file.encoded(prepared.sealed))
         except BaseException:
-            await ending.by_chain(running, handed.chain, cause="break-glass", by=wish.by, reason=NOT_SEALED)
+            await _undo(running, handed.chain, wish.by)
             raise
     except BaseException:
         out.unlink(missing_ok=True)
@@ -228,6 +237,21 @@ async def _seal(running: Running, wish: Wish, handed: Handed, intent: Intent) ->
         raise StoreError("something else was said in between", where=f"{parts.broker}/{told.seq}")
     card = Card(glass=made.glass, broker=parts.broker, prepared=entry.seq, chain=handed.chain)
     return Prepared(sealed=sealed, card=card, request=handed.request, receipt=handed.receipt)
+
+
+async def _undo(running: Running, chain: str, by: str) -> None:
+    """End what nobody will be able to open; where nothing can be sealed any more, all the same. The log has the rest.
+
+    What goes wrong here is not told: the error that led here is, and the credential stays with the reaper.
+    """
+    with suppress(CustodyError):
+        try:
+            await ending.by_chain(running, chain, cause="break-glass", by=by, reason=NOT_SEALED)
+        except EvidenceUnavailable:
+            lease = await running.lease(chain)
+            backend = running.backend(lease.backend)
+            assert backend is not None
+            await running.call(backend, backend.end, held_of(lease))
 
 
 def _reserve(out: Path) -> None:
