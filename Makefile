@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow check lint format bench lab accuracy lock clean
+.PHONY: demo test test-slow check lint format bench bench-broker lab accuracy lock clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m custody.cli demo --folder .demo
@@ -33,6 +33,9 @@ format: $(DEV)
 bench: $(DEV)
 	$(BIN)/python bench/whole_way.py
 	$(BIN)/python bench/mixed.py
+
+bench-broker: $(DEV)
+	$(BIN)/python bench/broker.py
 
 accuracy: $(DEV)
 	$(BIN)/python -m accuracy --seeds 10

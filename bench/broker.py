@@ -3,6 +3,8 @@
 One broker process (`custody serve`, SQLite, an OIDC issuer's keys in a file, ten policies, the JWT backend) and one
 process of clients on this machine, over loopback HTTP with kept connections. Every answer counts from the first byte
 sent to the last received. Beside it the same broker with evidence that is kept in memory alone: what durability costs.
+Where the laboratory's Vault is there, also its token creation with a file audit device (``bench/vault.py`` says what
+differs), once with its storage in memory and once with its integrated storage.
 
 Two ways of load: *closed* (each client asks again as soon as it is answered: the most it can do) and *open* (requests
 at a steady rate, whatever the answers do: what a caller waits then, its own queue included).
@@ -22,6 +24,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
+import vault
+
 PORT = 18440
 GOALS = {"closed": "1,500 durable issuances/s", "open 500/s": "p99 under 10 ms"}
 
@@ -36,6 +40,7 @@ def main() -> None:
     for evidence in ("journal", "memory"):
         with tempfile.TemporaryDirectory() as folder:
             rows += measured(Path(folder), evidence, given.seconds)
+    rows += beside(given.seconds)
     print(json.dumps(rows, indent=1) if given.json else table(rows))
 
 
@@ -44,22 +49,42 @@ def measured(folder: Path, evidence: str, seconds: float) -> list[dict[str, obje
     process = started(folder, evidence)
     try:
         asyncio.run(ready())
-        body = request(folder)
-        asyncio.run(closed(body, 16, 2.0))  # warm
-        loads = [(f"closed, {clients}", closed(body, clients, seconds)) for clients in (1, 16, 64)]
-        loads += [(f"open, {rate}/s", opened(body, rate, seconds)) for rate in (500, 1000)]
-        rows = [{"evidence": evidence, "load": load, **asyncio.run(work)} for load, work in loads]
-        cpu = cpu_seconds(process.pid)
-        issued = sum(int(str(row["requests"])) for row in rows)
-        for row in rows:
-            row["cpu_us"] = round(cpu / max(issued, 1) * 1e6)
-        return rows
+        return loaded(evidence, process.pid, PORT, request(folder), (500, 1000), seconds)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def beside(seconds: float) -> list[dict[str, object]]:
+    """Vault under the same loads; none, and why on stderr, where it is not there."""
+    program = vault.program()
+    if isinstance(program, str):
+        print(f"no comparison with Vault: {program}", file=sys.stderr)
+        return []
+    rows = []
+    for storage in vault.STORAGES:
+        with tempfile.TemporaryDirectory() as folder, vault.serving(program, Path(folder), storage) as server:
+            rows += loaded(f"vault {storage}", *server, (500,), seconds)
+    return rows
+
+
+def loaded(
+    name: str, process: int, port: int, body: bytes, rates: tuple[int, ...], seconds: float
+) -> list[dict[str, object]]:
+    """A server under every load, warmed."""
+    asyncio.run(closed(port, body, 16, min(2.0, seconds)))
+    before = cpu_seconds(process)
+    loads = [(f"closed, {clients}", closed(port, body, clients, seconds)) for clients in (1, 16, 64)]
+    loads += [(f"open, {rate}/s", opened(port, body, rate, seconds)) for rate in rates]
+    rows = [{"evidence": name, "load": load, **asyncio.run(work)} for load, work in loads]
+    cpu = cpu_seconds(process) - before
+    issued = sum(int(str(row["requests"])) for row in rows)
+    for row in rows:
+        row["cpu_us"] = round(cpu / max(issued, 1) * 1e6)
+    return rows
 
 
 def started(folder: Path, evidence: str) -> subprocess.Popen[bytes]:
@@ -92,9 +117,9 @@ def request(folder: Path) -> bytes:
 class Client:
     """One kept connection."""
 
-    async def open(self) -> Client:
+    async def open(self, port: int = PORT) -> Client:
         """Connect."""
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", PORT)
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
         return self
 
     async def ask(self, body: bytes) -> int:
@@ -122,7 +147,7 @@ async def ready() -> None:
     raise SystemExit("the broker did not come up: see its log")
 
 
-async def closed(body: bytes, clients: int, seconds: float) -> dict[str, object]:
+async def closed(port: int, body: bytes, clients: int, seconds: float) -> dict[str, object]:
     """Every client as fast as it is answered."""
     end = time.perf_counter() + seconds
     took: list[float] = []
@@ -130,7 +155,7 @@ async def closed(body: bytes, clients: int, seconds: float) -> dict[str, object]
 
     async def one() -> None:
         nonlocal failed
-        client = await Client().open()
+        client = await Client().open(port)
         while (start := time.perf_counter()) < end:
             status = await client.ask(body)
             took.append(time.perf_counter() - start)
@@ -142,11 +167,11 @@ async def closed(body: bytes, clients: int, seconds: float) -> dict[str, object]
     return figures(took, failed, time.perf_counter() - begun)
 
 
-async def opened(body: bytes, rate: int, seconds: float) -> dict[str, object]:
+async def opened(port: int, body: bytes, rate: int, seconds: float) -> dict[str, object]:
     """Requests at a steady rate over 64 connections; a request that waits for a connection waits already."""
     free: asyncio.Queue[Client] = asyncio.Queue()
     for _ in range(64):
-        free.put_nowait(await Client().open())
+        free.put_nowait(await Client().open(port))
     took: list[float] = []
     failed = 0
 
@@ -203,9 +228,9 @@ def children(process: int) -> list[int]:
 def table(rows: list[dict[str, object]]) -> str:
     """For people."""
     columns = ("evidence", "load", "per_second", "p50_ms", "p99_ms", "max_ms", "failed", "cpu_us")
-    lines = ["  ".join(f"{name:>10}" for name in columns)]
-    lines += ["  ".join(f"{row[name]!s:>10}" for name in columns) for row in rows]
-    lines += ["", "cpu_us: of the broker and the process that seals, over all its loads"]
+    lines = ["  ".join(f"{name:>11}" for name in columns)]
+    lines += ["  ".join(f"{row[name]!s:>11}" for name in columns) for row in rows]
+    lines += ["", "cpu_us: of the server (the broker with the process that seals), over all its loads"]
     lines += [f"goal, {load}: {goal}" for load, goal in GOALS.items()]
     return "\n".join(lines)
 

@@ -1,5 +1,7 @@
 """Those who act in a scene: holders of Vault tokens and of database roles. Each counts in the truth what it did."""
 
+from typing import Protocol
+
 from lab import web
 from lab.postgresql import PostgreSQL, Session
 from lab.truth import Credential, Link, Truth
@@ -152,10 +154,22 @@ class Scene:
         ]
 
 
-class DatabaseRole:
-    """A dynamic database role and the sessions opened with it."""
+class Stage(Protocol):
+    """What a database role needs of a scene."""
 
-    def __init__(self, scene: Scene, lease: str, name: str, password: str, credential: Credential) -> None:
+    @property
+    def database(self) -> PostgreSQL:
+        """The server that it is a role of."""
+
+    @property
+    def truth(self) -> Truth:
+        """Where what is done with it is entered."""
+
+
+class DatabaseRole:
+    """A dynamic database role and the sessions opened with it; ``lease`` is what its issuer calls it."""
+
+    def __init__(self, scene: Stage, lease: str, name: str, password: str, credential: Credential) -> None:
         self.scene = scene
         self.lease = lease
         self.name = name

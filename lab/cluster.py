@@ -99,11 +99,11 @@ class Actors:
 
 
 @contextmanager
-def running(folder: Path, found: parts.Found) -> Iterator[Kubernetes]:
-    """A cluster for as long as the block lasts."""
+def running(folder: Path, found: parts.Found, *, discovery: bool = False) -> Iterator[Kubernetes]:
+    """A cluster for as long as the block lasts; with ``discovery`` others can ask it for its keys."""
     folder = folder / "kubernetes"
     folder.mkdir(parents=True, exist_ok=True)
-    kubernetes = Kubernetes(found["etcd"].path, found["kube-apiserver"].path, folder)
+    kubernetes = Kubernetes(found["etcd"].path, found["kube-apiserver"].path, folder, discovery=discovery)
     try:
         kubernetes.start()
         yield kubernetes

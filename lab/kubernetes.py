@@ -42,13 +42,18 @@ POLICY: web.Json = {
 
 
 class Kubernetes:
-    """One cluster. ``administrator`` is a client certificate in system:masters."""
+    """One cluster. ``administrator`` is a client certificate in system:masters.
 
-    def __init__(self, etcd: Path, apiserver: Path, folder: Path) -> None:
+    Its issuer of tokens is a name that nobody can ask; with ``discovery`` it is the server's own address, so that
+    others find its keys (OpenID Connect Discovery 1.0).
+    """
+
+    def __init__(self, etcd: Path, apiserver: Path, folder: Path, *, discovery: bool = False) -> None:
         self.etcd = etcd
         self.apiserver = apiserver
         self.folder = folder
         self.port = free_port()
+        self.issuer = f"https://{LOOPBACK}:{self.port}" if discovery else ISSUER
         self.authority = Authority(folder / "pki")
         self.administrator = self.authority.issue("laboratory-admin", groups=("system:masters",))
         self._children: list[Child] = []
@@ -94,7 +99,7 @@ class Kubernetes:
             f"--etcd-servers=http://{LOOPBACK}:{etcd_port}", f"--secure-port={self.port}",
             f"--bind-address={LOOPBACK}", f"--advertise-address={LOOPBACK}", f"--tls-cert-file={server.file}",
             f"--tls-private-key-file={server.key_file}", f"--client-ca-file={self.authority.own.file}",
-            f"--service-account-issuer={ISSUER}", f"--service-account-signing-key-file={signing}",
+            f"--service-account-issuer={self.issuer}", f"--service-account-signing-key-file={signing}",
             f"--service-account-key-file={checking}", "--authorization-mode=RBAC",
             "--service-cluster-ip-range=192.0.2.0/24", f"--audit-policy-file={policy}",
             f"--audit-log-path={self.logs['kubernetes-audit']}", "--audit-log-mode=blocking-strict",

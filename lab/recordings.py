@@ -1,6 +1,7 @@
 """Recordings: kept logs, scrubbed, one gzip file a source, the truth and the servers' versions in JSON beside them.
 
-``twins`` holds logs that tell the same again in another form (a second audit device, a second format).
+``twins`` holds logs that tell the same again in another form (a second audit device, a second format); a log that its
+own writer sealed in the store of the scene (``sealed``) stands beside the others.
 
 Scrubbed are secrets that would still be secrets elsewhere (passwords in statements, bearer tokens, private keys) and
 what names the machine (its host name, the folder of the scene). What replaces a secret says so and keeps the form of
@@ -36,7 +37,7 @@ def write(scene: Path, target: Path) -> int:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     told = truth.read(scene)
-    for folder in [kept for name in ("logs", "twins") if (kept := scene / name).exists()]:
+    for folder in [kept for name in ("logs", "sealed", "twins") if (kept := scene / name).exists()]:
         place = target / "twins" if folder.name == "twins" else target
         place.mkdir(exist_ok=True)
         for log in sorted(folder.iterdir()):

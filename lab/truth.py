@@ -70,7 +70,7 @@ class Truth(msgspec.Struct, kw_only=True):
         """Write ``truth.json``."""
         self.ended = self.ended or now()
         for credential in self.credentials:
-            credential.expected = _expected(credential)
+            credential.expected = _expected(credential) | credential.expected
         (folder / "truth.json").write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
 
 

@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import urlencode
 
 Json = dict[str, object]
 
@@ -39,16 +40,19 @@ def call(
     *,
     headers: Mapping[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
+    form: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request to 127.0.0.1:``port``; raises OSError where nobody answers."""
+    """One request to 127.0.0.1:``port``, with a JSON body or a form; raises OSError where nobody answers."""
     connection = (
         http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         if tls is None
         else http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=tls)
     )
     try:
-        payload = None if body is None else json.dumps(body)
-        connection.request(method, path, payload, {"Content-Type": "application/json", **(headers or {})})
+        payload, kind = None if body is None else json.dumps(body), "application/json"
+        if form is not None:
+            payload, kind = urlencode(form), "application/x-www-form-urlencoded"
+        connection.request(method, path, payload, {"Content-Type": kind, **(headers or {})})
         answer = connection.getresponse()
         raw = answer.read()
         return Answer(answer.status, _decoded(raw))

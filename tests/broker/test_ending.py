@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 
 import pytest
@@ -269,7 +270,9 @@ class TestContainment:
 
         async def play(broker: Broker) -> None:
             def slow(order, plan):  # type: ignore[no-untyped-def]
-                asyncio.run_coroutine_threadsafe(broker.contain(ANNA, "deploy", reason="now"), loop).result()
+                asyncio.run_coroutine_threadsafe(broker.contain(ANNA, "deploy", reason="now"), loop)
+                while not trial.bodies(Contained):
+                    time.sleep(0.001)
                 return whole(order, plan)
 
             loop = asyncio.get_running_loop()

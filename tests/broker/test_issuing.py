@@ -363,10 +363,13 @@ def test_a_clock_that_is_set_back_makes_nothing_live_longer() -> None:
     trial = Trial()
 
     async def play(broker: Broker) -> None:
-        await broker.exchange(caller("deploy"), wants())
-        trial.clock.time -= 3600 * SECOND
         handed = await broker.exchange(caller("deploy"), wants(ttl=60))
-        assert handed.not_after == NOON + 60 * SECOND
+        await broker.reaper.tick()
+        trial.clock.time -= 3600 * SECOND
+        await broker.reaper.tick()
+        trial.clock.time += 61 * SECOND
+        await broker.reaper.tick()
+        assert (await broker.lease(handed.chain)).cause == "expired"
 
     played(trial, play)
 

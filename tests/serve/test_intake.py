@@ -138,7 +138,7 @@ def test_only_so_many_are_taken_at_once(service: Service) -> None:
     assert shop.taking == 0
 
 
-@pytest.mark.parametrize("body", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("body", [b"", gzip.compress(b"", mtime=0)])
 def test_nothing_is_no_log(service: Service, body: bytes) -> None:
     headers = {**NDJSON, "content-encoding": "gzip" if body else "identity"}
     answer = service.client.post("/intake/cluster", content=body, headers=headers)
@@ -191,7 +191,7 @@ def test_a_disk_that_takes_nothing_is_no_acknowledgement(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
 def test_gzip_of_several_members_is_unpacked(service: Service, coding: str) -> None:
-    body = gzip.compress(LINES) + gzip.compress(LINES)
+    body = gzip.compress(LINES, mtime=0) + gzip.compress(LINES, mtime=0)
     answer = service.client.post("/intake/cluster", content=body, headers={**NDJSON, "content-encoding": coding})
 
     assert answer.status_code == 200
@@ -200,7 +200,13 @@ def test_gzip_of_several_members_is_unpacked(service: Service, coding: str) -> N
 
 @pytest.mark.parametrize(
     "body",
-    [LINES, gzip.compress(LINES)[:-1], gzip.compress(LINES) + b"x", zlib.compress(LINES), gzip.compress(LINES)[:5]],
+    [
+        LINES,
+        gzip.compress(LINES, mtime=0)[:-1],
+        gzip.compress(LINES, mtime=0) + b"x",
+        zlib.compress(LINES),
+        gzip.compress(LINES, mtime=0)[:5],
+    ],
 )
 def test_what_is_no_whole_gzip_is_refused(service: Service, body: bytes) -> None:
     answer = service.client.post("/intake/cluster", content=body, headers={**NDJSON, "content-encoding": "gzip"})

@@ -261,7 +261,9 @@ def test_a_token_counts_before_the_certificate(secured: Secured) -> None:
     with caller(secured, "workload") as client:
         client.post("/token", data=FORM)
 
-    assert secured.desk.callers[-1].presented.certificate == ()
+    presented = secured.desk.callers[-1].presented
+    assert presented.token
+    assert presented.certificate, "a token may be bound to the certificate (RFC 8705)"
 
 
 def test_without_a_certificate_there_is_none_whatever_a_header_says(secured: Secured) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from custody.broker.desk import Caller, Standing
 from custody.broker.proof.prover import Presented
+from custody.broker.register import Register
 from custody.broker.running import Running
 from custody.broker.state.fold import once_key
 from custody.errors import IdentityRefused, NotFound
@@ -20,15 +21,17 @@ OWN = re.compile(f"jwt_jti:.*:({CHAIN})", re.ASCII)
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """A caller who is proved: for whom (``subject``), who holds the credential then, and as whom the register has them.
 
-    ``holder`` is the actor who presented a token of their own, where there is one, else the subject. ``parent`` is the
-    chain of this broker whose token was presented.
+    ``holder`` is the actor who presented a token of their own, where there is one, else the subject. ``identities`` are
+    the register's names of all who take part. ``parents`` are the chains of this broker whose tokens were presented,
+    the holder's first.
     """
 
     subject: Proof
     holder: Proof
     registered: Registered
     actors: tuple[Actor, ...] = ()
-    parent: str | None = None
+    identities: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
     origin: str | None = None
     once: str | None = None
     trace: str | None = None
@@ -55,7 +58,7 @@ async def prove(running: Running, caller: Caller) -> Asking:
                 found=holder.workload[:200],
                 advice="Declare it in a register document (custody register import), by this key or another name.",
             )
-        parent = await _parent(running, holder, subject.proof)
+        parents = await _parents(running, holder, subject.proof, *(each.proof for each in actors if each.proof))
     except IdentityRefused as error:
         await _seal(running, error, caller, holder)
         raise
@@ -64,15 +67,24 @@ async def prove(running: Running, caller: Caller) -> Asking:
         holder=holder,
         registered=registered,
         actors=actors,
-        parent=parent,
+        identities=_identities(parts.register, registered, subject.proof, actors),
+        parents=parents,
         origin=caller.origin,
         once=None if caller.idempotency is None else once_key(holder.workload, caller.idempotency),
         trace=caller.trace,
     )
 
 
-async def _parent(running: Running, *proofs: Proof) -> str | None:
-    """The chain of this broker whose token was presented. IdentityRefused where its end was asked for."""
+def _identities(register: Register, holder: Registered, subject: Proof, actors: tuple[Actor, ...]) -> tuple[str, ...]:
+    """Every identity of the register that takes part, the holder's first. People are in no register."""
+    proofs = (subject, *(each.proof for each in actors if each.proof is not None))
+    found = (register.find(each) for each in proofs)
+    return tuple(dict.fromkeys((holder.identity, *(each.identity for each in found if each is not None))))
+
+
+async def _parents(running: Running, *proofs: Proof) -> tuple[str, ...]:
+    """The chains of this broker whose tokens were presented. IdentityRefused where the end of one was asked for."""
+    chains: dict[str, None] = {}
     for proof in proofs:
         found = OWN.fullmatch(proof.credential or "") if proof.issuer == running.parts.issuer else None
         if found is None:
@@ -83,8 +95,8 @@ async def _parent(running: Running, *proofs: Proof) -> str | None:
             raise IdentityRefused("the token is of no chain of this broker", reason="unknown-chain") from None
         if lease.standing is not Standing.LIVE:
             raise IdentityRefused("the token was given back or revoked", reason="token-revoked", found=lease.standing)
-        return lease.chain
-    return None
+        chains[lease.chain] = None
+    return tuple(chains)
 
 
 async def _seal(running: Running, error: IdentityRefused, caller: Caller, proof: Proof | None) -> None:

@@ -27,12 +27,12 @@ from custody.broker.desk import (
 )
 from custody.broker.parts import Parts
 from custody.broker.reaping import Reaper
-from custody.broker.running import Running
+from custody.broker.running import REMEMBERED, Running
 from custody.broker.shown import shown_of
 from custody.broker.state.fold import standing_at
 from custody.broker.state.tables import Kept, as_of
-from custody.errors import ApprovalNeeded, BrokerError, IdentityRefused, IntentRefused, NotFound
-from custody.model.broker_terms import Intent
+from custody.errors import ApprovalNeeded, IdentityRefused, IntentRefused, NotFound, PolicyDenied
+from custody.model.broker_terms import Actor, Intent, Proof, Registered
 from custody.model.brokered import Service
 
 
@@ -43,6 +43,7 @@ class Broker:
         self.running = Running(parts)
         self.reaper = Reaper(self.running)
         self._flying: dict[str, tuple[str, asyncio.Future[Handed]]] = {}
+        self._unclaimed: dict[str, int] = {}
 
     async def start(self) -> None:
         """Take up the state, end what was left half done. From here on it issues."""
@@ -54,32 +55,37 @@ class Broker:
             fields = {"plans": str(left)}
             await running.say(Service(what="recovered", version=parts.version, fields=fields))
         await self.reaper.orphans()
+        running.serving = True
 
     async def stop(self) -> None:
         """Say that it stops, and write behind what is left."""
         running = self.running
-        if running.serving:
+        running.serving = False
+        if running.open:
             await running.say(Service(what="stopped", version=running.parts.version))
-            running.serving = False
+            running.open = False
         await running.write_behind()
+
+    async def tick(self) -> None:
+        """End what is due, and what nobody came back for while it was remembered."""
+        now = self.running.now()
+        for chain in [each for each, until in self._unclaimed.items() if until <= now]:
+            del self._unclaimed[chain]
+            await ending.by_chain(self.running, chain, cause="undelivered", by=self.running.parts.broker)
+        await self.reaper.tick()
 
     async def exchange(self, caller: Caller, intent: Intent) -> Handed:
         """Prove, decide, issue and hand over."""
         asking = await prove(self.running, caller)
 
         async def fresh() -> Handed:
-            try:
-                if intent.renews is not None:
-                    raise IntentRefused(
-                        "a renewal is asked for at its lease", reason="invalid-parameter", where="renews"
-                    )
-                one = issuing.task(self.running, asking, intents.check(intent))
-            except IntentRefused as error:
-                await issuing.refuse(self.running, asking, error)
-                raise
-            return await issuing.go(self.running, one)
+            if intent.renews is not None:
+                raise IntentRefused("its lease renews it", reason="invalid-parameter", where="renews")
+            return await issuing.go(
+                self.running, issuing.task(self.running, asking, intents.check(intent, self.running.parts.secretive))
+            )
 
-        return await self._once(asking, msgspec.json.encode(intent), fresh)
+        return await self._once(asking, msgspec.json.encode(intent), self._told(asking, fresh))
 
     async def fetch(self, caller: Caller, request: str) -> Handed:
         """Issue what was approved."""
@@ -87,45 +93,66 @@ class Broker:
 
         async def fresh() -> Handed:
             async with self.running.alone(request):
-                try:
-                    kept = await self._approved(asking, request)
-                except ApprovalNeeded:  # the question whether people have approved is no news
-                    raise
-                except BrokerError as error:
-                    await issuing.refuse(self.running, asking, error)
-                    raise
-                return await issuing.go(self.running, _again(self.running, asking, kept))
+                kept = await self._approved(asking, request)
+                old = kept.body.intent.renews
+                if old is None:
+                    return await issuing.go(self.running, _again(self.running, asking, kept))
+                return await self._renewed(asking, old, lambda _: _again(self.running, asking, kept))
 
-        return await self._once(asking, request.encode(), fresh, request=request)
+        return await self._once(asking, request.encode(), self._told(asking, fresh), request=request)
 
     async def renew(self, caller: Caller, chain: str, *, reason: str, ttl: int | None = None) -> Handed:
         """A successor for a live credential."""
         asking = await prove(self.running, caller)
 
+        def task(lease: Lease) -> issuing.Task:
+            intent = msgspec.structs.replace(
+                lease.intent, renews=chain, reason=reason, ttl=ttl if ttl is not None else lease.intent.ttl
+            )
+            return issuing.task(
+                self.running, asking, intents.check(intent, self.running.parts.secretive), action="Renew"
+            )
+
         async def fresh() -> Handed:
-            async with self.running.alone(chain):
-                lease = await self._own(asking, chain)
-                renewed = msgspec.structs.replace(
-                    lease.intent, renews=chain, reason=reason, ttl=ttl if ttl is not None else lease.intent.ttl
-                )
-                try:
-                    if lease.standing is not Standing.LIVE or lease.renewals or lease.not_after <= self.running.now():
-                        raise IntentRefused("only a live credential is renewed, once", reason="not-live", where=chain)
-                    one = issuing.task(self.running, asking, intents.check(renewed), action="Renew")
-                except IntentRefused as error:
-                    await issuing.refuse(self.running, asking, error)
-                    raise
-                handed = await issuing.go(self.running, one)
-            await ending.end(self.running, chain, cause="renewed", by=asking.holder.workload, reason=reason)
+            return await self._renewed(asking, chain, task)
+
+        return await self._once(asking, msgspec.json.encode((chain, reason, ttl)), self._told(asking, fresh))
+
+    async def _renewed(self, asking: Asking, chain: str, task: Callable[[Lease], issuing.Task]) -> Handed:
+        """Issue the successor of a live lease of the caller's own, and end the lease."""
+        async with self.running.alone(f"renew {chain}"):
+            lease = await self._own(asking, chain)
+            if lease.standing is not Standing.LIVE or lease.renewals or self.running.over(lease):
+                raise IntentRefused("only a live credential is renewed, once", reason="not-live", where=chain)
+            self.running.state.adopt(lease)
+            one = task(lease)
+            handed = await issuing.go(self.running, one)
+            by, reason = asking.holder.workload, one.intent.reason or ""
+            await ending.by_chain(self.running, chain, cause="renewed", by=by, reason=reason)
             return handed
 
-        return await self._once(asking, msgspec.json.encode((chain, reason, ttl)), fresh)
+    def _told(self, asking: Asking, fresh: Callable[[], Awaitable[Handed]]) -> Callable[[], Awaitable[Handed]]:
+        """The same, where a refusal before any decision is sealed before it is raised."""
+
+        async def told() -> Handed:
+            try:
+                return await fresh()
+            except (IntentRefused, IdentityRefused) as error:
+                await issuing.refuse(self.running, asking, error)
+                raise
+
+        return told
 
     async def complete(self, caller: Caller, chain: str) -> Ended:
         """The workload gives its credential back."""
         asking = await prove(self.running, caller)
-        await self._own(asking, chain)
-        return await ending.by_chain(self.running, chain, cause="complete", by=asking.holder.workload)
+        try:
+            await self._own(asking, chain)
+        except IdentityRefused as error:
+            await issuing.refuse(self.running, asking, error)
+            raise
+        by, proof = asking.holder.workload, asking.holder
+        return await ending.by_chain(self.running, chain, cause="complete", by=by, proof=proof)
 
     async def revoke(self, person: Person, chain: str, *, reason: str) -> Ended:
         """An operator ends a credential and what descends from it."""
@@ -179,12 +206,11 @@ class Broker:
         return len(fresh)
 
     async def _approved(self, asking: Asking, request: str) -> Kept:
-        """A request that may be issued now to the one who asks: the same workload and run, approved, in time."""
+        """A request that may be issued now to the one who asks: the same workloads and run, approved, in time."""
         await self.poll_approvals()
         kept = await self._kept(request)
         body, state = kept.body, self._view(kept).state
-        same = (body.proof.workload, body.proof.run) == (asking.subject.workload, asking.subject.run)
-        if not same or tuple(each.subject for each in body.actors) != tuple(each.subject for each in asking.actors):
+        if _who(body.proof, body.actors, body.registered) != _who(asking.subject, asking.actors, asking.registered):
             raise IdentityRefused("another one asked for this", reason="another-requester", where=request)
         if state is RequestState.PENDING:
             raise ApprovalNeeded("people have to approve", reason="approval-needed", found=request)
@@ -209,35 +235,51 @@ class Broker:
         """The caller's own lease. To anybody else it is as if there were none."""
         lease = await self.running.lease(chain)
         if lease.workload != asking.holder.workload or (lease.run is not None and lease.run != asking.holder.run):
-            error = IdentityRefused("the lease is another's", reason="another-holder", where=chain)
-            await issuing.refuse(self.running, asking, error)
-            raise error
+            raise IdentityRefused("the lease is another's", reason="another-holder", where=chain)
         return lease
 
     async def _once(
         self, asking: Asking, what: bytes, fresh: Callable[[], Awaitable[Handed]], *, request: str | None = None
     ) -> Handed:
-        """The same answer for the same idempotency key, as long as the credential is remembered; never a second one."""
+        """The same answer for the same key of the same caller who asks for the same; never a second credential."""
         key = asking.once
         if key is None:
-            return await fresh()
-        mark = sha256(what).hexdigest()
+            return await issuing.undisturbed(self.running, _started(fresh))
+        mark = sha256(what + msgspec.json.encode(_who(asking.subject, asking.actors, asking.registered))).hexdigest()
         flying = self._flying.get(key)
         if flying is not None:
-            return await _same(flying[0], mark, flying[1])
+            return self._claimed(await _same(flying[0], mark, flying[1]))
 
         async def first() -> Handed:
             remembered = self.running.remembered(f"{key} {mark}")
-            if remembered is None:
-                await self._check_unused(asking, key, request)
-                remembered = await fresh()
-                self.running.remember(f"{key} {mark}", remembered)
-            return remembered
+            if remembered is not None:
+                return await self._repeated(remembered)
+            await self._check_unused(asking, key, request)
+            handed = await fresh()
+            self.running.remember(f"{key} {mark}", handed)
+            self._unclaimed[handed.chain] = self.running.now() + REMEMBERED
+            return handed
 
         work = asyncio.ensure_future(first())
         self._flying[key] = (mark, work)
         work.add_done_callback(lambda _: self._flying.pop(key, None))
-        return await asyncio.shield(work)
+        return self._claimed(await asyncio.shield(work))
+
+    def _claimed(self, handed: Handed) -> Handed:
+        """Somebody is there to take it."""
+        self._unclaimed.pop(handed.chain, None)
+        return handed
+
+    async def _repeated(self, handed: Handed) -> Handed:
+        """A credential that was handed over already, once more: only while it lives, and that it was is sealed."""
+        lease = await self.running.lease(handed.chain)
+        contained = any(each in self.running.state.contained for each in (lease.identity, *lease.identities))
+        if lease.standing is not Standing.LIVE or contained or self.running.over(lease):
+            raise PolicyDenied("the credential was ended", reason="revoked", found=handed.chain)
+        fields = {"request": handed.request}
+        body = Service(what="repeated", version=self.running.parts.version, fields=fields)
+        await self.running.say(body, chain=handed.chain)
+        return handed
 
     async def _check_unused(self, asking: Asking, key: str, request: str | None) -> None:
         """A key that was used goes on only to fetch what it asked for; while that is undecided it is asked for once."""
@@ -252,6 +294,20 @@ class Broker:
         )
         await issuing.refuse(self.running, asking, error)
         raise error
+
+
+async def _started(fresh: Callable[[], Awaitable[Handed]]) -> Handed:
+    return await fresh()
+
+
+def _who(subject: Proof, actors: tuple[Actor, ...], registered: Registered | None) -> list[str | None]:
+    """Everything that says who asks: two who differ in any of it are two."""
+    told = [subject.issuer, subject.workload, subject.run, registered.identity if registered else None]
+    for actor in actors:
+        proof = actor.proof
+        told += [actor.issuer, actor.subject, proof.issuer if proof else None, proof.workload if proof else None]
+        told += [proof.run if proof else None]
+    return told
 
 
 async def _same(mark: str, mine: str, work: asyncio.Future[Handed]) -> Handed:

@@ -21,6 +21,12 @@ async def contain(
     running: Running, person: Person, identity: str, *, reason: str, incident: str | None = None
 ) -> list[Lease]:
     """Seal the containment first, so that nothing is issued any more, then end what lives."""
+    if not running.parts.register.knows(identity) and not await open_of(running, identity):
+        raise NotFound(
+            "no identity of the register has this id, and no lease is of it",
+            where=identity[:200],
+            advice="GET /leases shows the ids of those who hold something, custody register list all of them.",
+        )
     if identity not in running.state.contained:
         await running.say(Contained(identity=identity, by=person.key, reason=reason, incident=incident))
     return await end_all(running, identity, by=person.key, reason=reason)
@@ -37,7 +43,9 @@ async def end_all(running: Running, identity: str, *, by: str, reason: str) -> l
 
 async def open_of(running: Running, identity: str) -> list[Lease]:
     """The leases of an identity that are not over, from memory and tables."""
-    found = {each.chain: each for each in running.state.leases.values() if each.identity == identity}
+    found = {
+        each.chain: each for each in running.state.leases.values() if identity in (each.identity, *each.identities)
+    }
     after = None
     while True:
         page = Page(after=after, limit=MANY)

@@ -39,6 +39,10 @@ class DeclaredRegister:
             depends_on=declared.depends_on,
         )
 
+    def knows(self, identity: str) -> bool:
+        """Whether a document in force declares an identity of this id."""
+        return any(identity in each for each in self._by_name.values())
+
     def signed_since(self, identity: str, since: int) -> int | None:
         """The leaf of the first signed version after ``since`` that declares the identity."""
         for sealed in self._documents:

@@ -54,7 +54,11 @@ class Standing(StrEnum):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """A brokered credential, without its secret. Times are in µs; ``seq`` is of the entry that changed it last."""
+    """A brokered credential, without its secret. Times are in µs; ``seq`` is of the entry that changed it last.
+
+    ``workload``, ``run`` and ``identity`` are of who holds it, ``identities`` of all who take part.
+    ``once`` is what was kept of the caller's idempotency key.
+    """
 
     chain: str
     request: str
@@ -72,6 +76,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     decided: int
     intent: Intent
     run: str | None = None
+    identities: tuple[str, ...] = ()
     issued: int | None = None
     ended: int | None = None
     effect: Effect | None = None
@@ -82,6 +87,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     renewals: int = 0
     server: dict[str, str] = {}
     tries: int = 0
+    once: str | None = None
 
 
 class RequestState(StrEnum):

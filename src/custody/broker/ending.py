@@ -17,7 +17,7 @@ from custody.broker.running import Running
 from custody.broker.state.fold import held_of
 from custody.broker.state.tables import OVER
 from custody.errors import BackendFailed, CustodyError
-from custody.model.broker_terms import Ending, Plan
+from custody.model.broker_terms import Ending, Plan, Proof
 from custody.model.brokered import Effect, EndAsked, Ended, Probed
 
 Basis = Literal["state", "probe", "expiry", "none"]
@@ -26,9 +26,11 @@ AT_ONCE = 8
 """Credentials that are ended side by side."""
 
 
-async def by_chain(running: Running, chain: str, *, cause: str, by: str, reason: str = "") -> EndedLease:
-    """End a credential and what descends from it. NotFound."""
-    lease = await end(running, chain, cause=cause, by=by, reason=reason)
+async def by_chain(
+    running: Running, chain: str, *, cause: str, by: str, reason: str = "", proof: Proof | None = None
+) -> EndedLease:
+    """End a credential and what descends from it; ``proof`` is of the workload that asks for it. NotFound."""
+    lease = await end(running, chain, cause=cause, by=by, reason=reason, proof=proof)
     return EndedLease(lease=lease, below=tuple(await cascade(running, chain, by=by)))
 
 
@@ -53,15 +55,22 @@ async def several(running: Running, chains: list[str], *, cause: str, by: str, r
     return list(await asyncio.gather(*map(one, chains)))
 
 
-async def end(running: Running, chain: str, *, cause: str, by: str, reason: str = "") -> Lease:
+async def end(
+    running: Running, chain: str, *, cause: str, by: str, reason: str = "", proof: Proof | None = None
+) -> Lease:
     """End one credential, and look. One that is over already stays as it is."""
+    with running.unwanting(chain):
+        return await _end(running, chain, EndAsked(cause=cause, by=by, reason=reason, proof=proof))
+
+
+async def _end(running: Running, chain: str, asked: EndAsked) -> Lease:
     async with running.alone(chain):
-        lease = await running.lease(chain)
+        lease = await running.lease(chain, keep=True)
         if lease.standing in OVER or _expired(running, lease):
             return lease
         if lease.standing in (Standing.LIVE, Standing.PLANNED):
-            await running.say(EndAsked(cause=cause, by=by, reason=reason), chain=chain)
-        return await settle(running, await running.lease(chain))
+            await running.say(asked, chain=chain)
+        return await settle(running, await running.lease(chain, keep=True))
 
 
 async def settle(running: Running, lease: Lease) -> Lease:
@@ -123,8 +132,10 @@ async def _below(running: Running, chain: str) -> list[str]:
     known = set(running.state.below.get(chain, ()))
     for lease in await asyncio.to_thread(running.parts.tables.below, chain):
         known.add(running.state.adopt(lease).chain)
-    return sorted(each for each in known if running.state.leases[each].standing not in OVER)
+    held = (running.state.leases.get(each) for each in sorted(known))
+    return [each.chain for each in held if each is not None and each.standing not in OVER]
 
 
 def _expired(running: Running, lease: Lease) -> bool:
-    return lease.ends is Ending.EXPIRY and lease.not_after <= running.now() and lease.standing is not Standing.PLANNED
+    """Whether only time had to end it, and did."""
+    return lease.ends is Ending.EXPIRY and lease.standing is Standing.LIVE and running.over(lease)

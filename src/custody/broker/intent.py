@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -20,13 +20,13 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u206
 _CHAIN = re.compile(CHAIN, re.ASCII)
 
 
-def check(intent: Intent) -> Intent:
-    """The intent, where it is within bounds. IntentRefused names the parameter, never repeats its text."""
+def check(intent: Intent, secretive: Callable[[str], bool] = lambda _: False) -> Intent:
+    """The intent, where it is within bounds. IntentRefused names the parameter, never repeats its text.
+
+    ``secretive`` says whether a text holds what looks like a secret: none is to be sealed or kept.
+    """
     for name, value in _texts(intent):
-        if not value or len(value) > MOST_TEXT:
-            raise _refused("invalid-parameter", name, f"1 to {MOST_TEXT} characters")
-        if _UNSEEN.search(value):
-            raise _refused("invalid-parameter", name, "text without controls or invisible characters")
+        _check_text(name, value, secretive)
     for name, values in (("resource", intent.resource), ("audience", intent.audience), ("scope", intent.scope)):
         if len(values) > MOST_VALUES or len(set(values)) != len(values):
             raise _refused("invalid-parameter", name, f"at most {MOST_VALUES} values, none twice")
@@ -37,8 +37,17 @@ def check(intent: Intent) -> Intent:
             raise _refused("invalid-parameter", name, "a chain id")
     if intent.renews is not None and not (intent.reason or "").strip():
         raise _refused("reason-missing", "reason", "why it is renewed")
-    _check_details(intent.details)
+    _check_details(intent.details, secretive)
     return intent
+
+
+def _check_text(name: str, value: str, secretive: Callable[[str], bool]) -> None:
+    if not value or len(value) > MOST_TEXT:
+        raise _refused("invalid-parameter", name, f"1 to {MOST_TEXT} characters")
+    if secretive(value):
+        raise _refused("holds-a-secret", name, "text without a password, key or token")
+    if _UNSEEN.search(value):
+        raise _refused("invalid-parameter", name, "text without controls or invisible characters")
 
 
 def _texts(intent: Intent) -> Iterator[tuple[str, str]]:
@@ -50,7 +59,7 @@ def _texts(intent: Intent) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _check_details(details: tuple[str, ...]) -> None:
+def _check_details(details: tuple[str, ...], secretive: Callable[[str], bool]) -> None:
     if len(details) > MOST_DETAILS:
         raise _refused("invalid-authorization-details", "authorization_details", f"at most {MOST_DETAILS}")
     for text in details:
@@ -62,6 +71,8 @@ def _check_details(details: tuple[str, ...]) -> None:
             found = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             found = None
+        if secretive(text):
+            raise _refused("holds-a-secret", "authorization_details", "text without a password, key or token")
         if not isinstance(found, dict) or not isinstance(found.get("type"), str):
             raise _refused("invalid-authorization-details", "authorization_details", "objects with a type (RFC 9396)")
 

@@ -8,6 +8,7 @@ the reaper ends (``reaping``).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from hashlib import sha256
 
 import msgspec
@@ -56,8 +57,10 @@ def task(running: Running, asking: Asking, intent: Intent, *, action: str = "Iss
         known = ", ".join(sorted(running.parts.backends))
         raise IntentRefused("there is no such backend", reason="unknown-backend", where="backend", expected=known)
     now, random = running.now(), running.parts.random
-    if intent.parent is None and asking.parent is not None:
-        intent = msgspec.structs.replace(intent, parent=asking.parent)
+    if asking.parents:
+        if intent.parent is not None and intent.parent not in asking.parents:
+            raise IntentRefused("the parent is not what was presented", reason="parent-not-presented", where="parent")
+        intent = msgspec.structs.replace(intent, parent=intent.parent or asking.parents[0])
     request, chain = request_id(now, random), chain_id(now, random)
     return Task(asking=asking, intent=intent, backend=backend, action=action, request=request, chain=chain)
 
@@ -74,13 +77,13 @@ async def refuse(running: Running, asking: Asking, error: BrokerError) -> None:
     await running.say(body)
 
 
-async def go(running: Running, one: Task) -> Handed:
-    """Decide, and where it is allowed issue. The work is not torn when the caller goes away: it is undone."""
-    work = asyncio.ensure_future(_go(running, one))
+async def undisturbed(running: Running, work: Coroutine[object, object, Handed]) -> Handed:
+    """Do the whole of the work also when the caller goes away: what is made then is undone."""
+    task = asyncio.ensure_future(work)
     try:
-        return await asyncio.shield(work)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        work.add_done_callback(lambda done: _undelivered(running, done))
+        task.add_done_callback(lambda done: _undelivered(running, done))
         raise
 
 
@@ -89,28 +92,33 @@ def _undelivered(running: Running, done: asyncio.Future[Handed]) -> None:
         running.spawn(ending.by_chain(running, done.result().chain, cause="undelivered", by=running.parts.broker))
 
 
-async def _go(running: Running, one: Task) -> Handed:
+async def go(running: Running, one: Task) -> Handed:
+    """Decide, and where it is allowed issue. Nobody ends the chain while it is made: they wait, and end it then."""
     decision = await _decide(running, one)
     if decision.verdict is not Verdict.ALLOW:
         await _say_no(running, one, decision)
-    ttl = _ttl(running, one, decision)
-    order = _order(running, one, ttl)
-    try:
-        plan = one.backend.plan(order)
-    except IntentRefused as error:
-        await refuse(running, one.asking, error)
-        raise
-    entry = await running.say(_request(running, one, decision, plan), chain=one.chain)
-    if one.asking.registered.identity in running.state.contained:
-        await running.say(_nothing(one, "contained"), chain=one.chain)
-        raise PolicyDenied("the identity is contained", reason="contained", found=one.asking.registered.identity)
-    return await _issue(running, one, decision, msgspec.structs.replace(order, decided=entry.seq), plan)
+    order = _order(running, one, await _ttl(running, one, decision))
+    plan = one.backend.plan(order)
+    async with running.alone(one.chain):
+        entry = await running.say(_request(running, one, decision, plan), chain=one.chain)
+        if _contained(running, one) is not None:
+            await running.say(_nothing(one, "contained"), chain=one.chain)
+            raise PolicyDenied("the identity is contained", reason="contained", found=_contained(running, one) or "")
+        handed = await _issue(running, one, decision, msgspec.structs.replace(order, decided=entry.seq), plan)
+    await _still_wanted(running, one)
+    return handed
+
+
+def _contained(running: Running, one: Task) -> str | None:
+    """An identity that takes part and is contained."""
+    identities = (one.asking.registered.identity, *one.asking.identities)
+    return next((each for each in identities if each in running.state.contained), None)
 
 
 async def _decide(running: Running, one: Task) -> Decision:
     """What the policies say; an open containment is a deny whatever they say."""
     asking, parts = one.asking, running.parts
-    contained = asking.registered.identity in running.state.contained
+    contained = _contained(running, one) is not None
     situation = Situation(
         action=one.action,
         now=running.now(),
@@ -143,9 +151,8 @@ async def _parent_live(running: Running, one: Task) -> bool | None:
     except NotFound:
         return False
     asking = one.asking
-    mine = {asking.holder.workload, asking.subject.workload} & {parent.workload}
-    alive = parent.standing is Standing.LIVE and parent.not_after > running.now()
-    return alive and (bool(mine) or parent.chain == asking.parent)
+    mine = parent.workload in (asking.holder.workload, asking.subject.workload) or parent.chain in asking.parents
+    return mine and parent.standing is Standing.LIVE and not running.over(parent)
 
 
 def _longest(running: Running, one: Task) -> int:
@@ -153,13 +160,13 @@ def _longest(running: Running, one: Task) -> int:
     return least if one.intent.ttl is None else min(one.intent.ttl, least)
 
 
-def _ttl(running: Running, one: Task, decision: Decision) -> int:
-    """The least of what was asked for, what policy and backend allow, and what is left of the parent, in seconds."""
+async def _ttl(running: Running, one: Task, decision: Decision) -> int:
+    """The least of what was asked for, what policy and backend allow, and what is left of each parent, in seconds."""
     ttl = _longest(running, one)
     if decision.max_ttl is not None:
         ttl = min(ttl, decision.max_ttl)
-    parent = running.state.leases.get(one.intent.parent or "")
-    if parent is not None:
+    for chain in {*one.asking.parents, *([one.intent.parent] if one.intent.parent else [])}:
+        parent = await running.lease(chain)
         ttl = min(ttl, max(0, (parent.not_after - running.now()) // MICROSECONDS))
     return ttl
 
@@ -188,6 +195,7 @@ def _request(running: Running, one: Task, decision: Decision, plan: Plan | None)
         decision=decision,
         actors=asking.actors,
         registered=asking.registered,
+        identities=asking.identities if len(asking.identities) > 1 else (),
         approvals=one.approvals,
         plan=plan,
         origin=asking.origin,
@@ -225,23 +233,27 @@ async def _issue(running: Running, one: Task, decision: Decision, order: Order, 
         )
         await running.say(body, chain=one.chain)
         raise
+    except BaseException:  # nobody foresaw it, so nobody knows what is left
+        await running.say(Failed(backend=one.backend.name, reason="unforeseen", left="unknown"), chain=one.chain)
+        raise
     try:
         entry = await running.say(_issued(running, one, decision, made, order), chain=one.chain)
     except EvidenceUnavailable:
         await ending.quietly(running, one.backend, one.chain, plan, made)
         raise
-    await _still_wanted(running, one)
     return _handed(one, decision, made, order, entry)
 
 
 async def _still_wanted(running: Running, one: Task) -> None:
-    """Whether what was issued may still be handed over: a containment may have come in between."""
-    contained = one.asking.registered.identity in running.state.contained
+    """Whether what was issued may still be handed over: somebody may have ended it, or more than it, in between."""
+    contained = _contained(running, one) is not None
     if contained or await _parent_live(running, one) is False:
         cause = "containment" if contained else "parent"
         await ending.by_chain(running, one.chain, cause=cause, by=running.parts.broker)
         reason = "contained" if contained else "parent-over"
         raise PolicyDenied("it is not allowed any more", reason=reason, found=one.asking.registered.identity)
+    if one.chain in running.unwanted or (await running.lease(one.chain)).standing is not Standing.LIVE:
+        raise PolicyDenied("it was ended while it was made", reason="revoked", found=one.chain)
 
 
 def _issued(running: Running, one: Task, decision: Decision, made: Made, order: Order) -> Issued:

@@ -28,9 +28,17 @@ def no_approvals(_: int) -> tuple[Approved, ...]:
     return ()
 
 
+def never(_: str) -> bool:
+    """No text is searched for secrets."""
+    return False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """Everything that a broker needs. ``ttls`` is the longest life of each backend's credentials in seconds."""
+    """Everything that a broker needs. ``ttls`` is the longest life of each backend's credentials in seconds.
+
+    ``secretive`` says whether a text that a caller wrote holds what looks like a secret.
+    """
 
     broker: str
     issuer: str
@@ -47,3 +55,4 @@ class Parts:
     clock: Clock
     random: Random
     approvals: Approvals = field(default=no_approvals)
+    secretive: Callable[[str], bool] = field(default=never)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from custody.broker import ending
-from custody.broker.desk import Lease, Standing
+from custody.broker.desk import Lease, RequestState, Standing
 from custody.broker.running import Running
-from custody.errors import BrokerError, CustodyError
+from custody.broker.state.fold import standing_at
+from custody.errors import BrokerError, CustodyError, NotFound
 from custody.model.broker_terms import Ending
 from custody.model.brokered import Failed, Service
 from custody.model.events import MICROSECONDS
@@ -23,10 +24,12 @@ class Reaper:
         self._running = running
         self._again: dict[str, tuple[int, int]] = {}
         self._flying: set[str] = set()
+        self._told: set[str] = set()
 
     async def recover(self) -> int:
         """End what a broker that stopped left half done: plans without an outcome. Gives how many there were."""
         running = self._running
+        await self._look_up_parents()
         left = [each for each in running.state.leases.values() if each.standing is Standing.PLANNED]
         for lease in left:
             backend = running.backend(lease.backend)
@@ -47,18 +50,43 @@ class Reaper:
             except BrokerError:
                 continue
             for each in names:
-                if await asyncio.to_thread(running.parts.tables.lease, each) is None:
+                if each not in self._told and await asyncio.to_thread(running.parts.tables.lease, each) is None:
                     found.append(each)
+                    self._told.add(each)
                     fields = {"backend": name, "chain": each}
                     await running.say(Service(what="orphan", version=running.parts.version, fields=fields))
         return found
 
     async def tick(self) -> int:
-        """Start ending what is due, a few at a time; gives how many ends were tried."""
+        """End what is due, a few at a time, and say which requests lapsed; gives how many ends were tried."""
+        await self._lapse()
         due = [each for each in self._running.state.leases.values() if self._cause(each) is not None]
         due = [each for each in due if each.chain not in self._flying][: 4 * ending.AT_ONCE]
         await asyncio.gather(*(self._one(each) for each in due))
         return len(due)
+
+    async def _lapse(self) -> None:
+        """Say of requests that nobody decided in time that they lapsed."""
+        running = self._running
+        now = running.now()
+        for kept in list(running.state.requests.values()):
+            if standing_at(kept, now).state is RequestState.LAPSED:
+                fields = {"request": kept.pending.request}
+                body = Service(what="lapsed", version=running.parts.version, fields=fields)
+                await running.say(body, chain=kept.pending.chain)
+
+    async def _look_up_parents(self) -> None:
+        """Find what lives below a parent that is over: a broker that stopped may not have come to it."""
+        running = self._running
+        for lease in list(running.state.leases.values()):
+            if lease.parent is None or lease.standing is not Standing.LIVE:
+                continue
+            try:
+                parent = await running.lease(lease.parent)
+            except NotFound:
+                continue
+            if parent.standing not in (Standing.LIVE, Standing.PLANNED):
+                running.state.doomed.add(lease.chain)
 
     async def _one(self, lease: Lease) -> None:
         running, cause = self._running, self._cause(lease) or ""
@@ -91,19 +119,18 @@ class Reaper:
         match lease.standing:
             case Standing.ENDING | Standing.SURVIVING:
                 return lease.cause or "recovered"
-            case Standing.WAITING if lease.ends is not Ending.EXPIRY and lease.not_after <= now:
+            case Standing.WAITING if running.over(lease):
                 return lease.cause
             case Standing.LIVE:
-                return self._of_live(lease, now)
+                return self._of_live(lease)
         return None
 
-    def _of_live(self, lease: Lease, now: int) -> str | None:
+    def _of_live(self, lease: Lease) -> str | None:
         running = self._running
-        if lease.identity in running.state.contained:
+        if any(each in running.state.contained for each in (lease.identity, *lease.identities)):
             return "containment"
-        parent = running.state.leases.get(lease.parent or "")
-        if parent is not None and parent.standing not in (Standing.LIVE, Standing.PLANNED):
+        if lease.chain in running.state.doomed:
             return "parent"
-        if lease.not_after <= now and lease.ends is not Ending.EXPIRY:
+        if lease.ends is not Ending.EXPIRY and running.over(lease):
             return "expired"
         return None

@@ -14,6 +14,10 @@ class Register(Protocol):
         """The one identity that the proved workload is an instance of; None where there is none, or more than one."""
         ...
 
+    def knows(self, identity: str) -> bool:
+        """Whether a document in force declares an identity of this id."""
+        ...
+
     def signed_since(self, identity: str, since: int) -> int | None:
         """The leaf of a signed register document that declares the identity, sealed after ``since`` (µs), if any."""
         ...

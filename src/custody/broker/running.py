@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import ParamSpec, TypeVar
 
 from custody.broker.backends.backend import Backend, Secret
 from custody.broker.desk import Handed, Lease
 from custody.broker.parts import Parts
 from custody.broker.state.fold import State
-from custody.broker.state.tables import Changes
+from custody.broker.state.tables import OVER, Changes, Loaded
 from custody.errors import EvidenceUnavailable, NotFound
 from custody.model.brokered import Body, Entry
 
@@ -31,26 +31,50 @@ class Running:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.state = State()
-        self.serving = False
+        self.open = self.serving = False
         self.unsaved: list[Changes] = []
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         self._handed: dict[str, tuple[int, Handed]] = {}
-        self._latest = 0
+        self._steady = self._last = 0
+        self._deadlines: dict[str, int] = {}
+        self._writing = asyncio.Lock()
+        self.unwanted: dict[str, int] = {}
+        self.loaded: Loaded | None = None
         self._beside: set[asyncio.Future[object]] = set()
 
+    async def load(self) -> Loaded:
+        """Take the tables over, and give what they have. A journal that ends before ``through`` was set back."""
+        if self.loaded is None:
+            self.loaded = await asyncio.to_thread(self.parts.tables.load, self.now())
+        return self.loaded
+
     async def start(self) -> None:
-        """Take up where the last broker stopped: the tables, and what the log says beyond them."""
-        loaded = await asyncio.to_thread(self.parts.tables.load, self.now())
+        """Take up where the last broker stopped: the tables, and what the log says beyond them.
+
+        From here on it can say things; it serves only when ``serving`` is set.
+        """
+        loaded = await self.load()
         self.state = State(loaded)
         for entry in self.parts.evidence.entries(loaded.through):
             self.state.apply(entry)
         self.parts.evidence.watch(self._seen)
-        self.serving = True
+        self.open = True
 
     def now(self) -> int:
-        """The time (µs), which never goes back: a clock that is set back must not make anything live longer."""
-        self._latest = max(self._latest, self.parts.clock.now())
-        return self._latest
+        """The time (µs) by the broker's clock, which may step."""
+        now = self.parts.clock.now()
+        self._steady += max(0, now - self._last) if self._last else 0
+        self._last = now
+        return now
+
+    def over(self, lease: Lease) -> bool:
+        """Whether a lease's time is over: by the clock, or because as much time has passed here as it had left.
+
+        A clock that is set back must not make anything live longer.
+        """
+        now = self.now()
+        deadline = self._deadlines.setdefault(lease.chain, self._steady + max(0, lease.not_after - now))
+        return lease.not_after <= now or deadline <= self._steady
 
     def check_serving(self) -> None:
         """EvidenceUnavailable where this broker stands by, or has stopped."""
@@ -61,15 +85,21 @@ class Running:
 
     async def say(self, body: Body, *, chain: str | None = None) -> Entry:
         """Seal what is said; the state has it when this returns."""
-        self.check_serving()
+        if not self.open:
+            self.check_serving()
         return await self.parts.evidence.append(body, chain=chain)
 
-    async def lease(self, chain: str) -> Lease:
-        """A lease, from memory or the tables. NotFound."""
+    async def lease(self, chain: str, *, keep: bool = False) -> Lease:
+        """A lease, from memory or the tables; ``keep`` takes it into memory, for who will say something of it.
+
+        NotFound.
+        """
         found = self.state.leases.get(chain)
         if found is None:
-            kept = await asyncio.to_thread(self.parts.tables.lease, chain)
-            found = None if kept is None else self.state.adopt(kept)
+            found = await asyncio.to_thread(self.parts.tables.lease, chain)
+            found = self.state.leases.get(chain, found)
+            if found is not None and keep and found.standing not in OVER:
+                found = self.state.adopt(found)
         if found is None:
             raise NotFound("there is no such lease", where=chain[:64])
         return found
@@ -99,13 +129,23 @@ class Running:
             else:
                 self._locks[chain] = (lock, users - 1)
 
+    @contextmanager
+    def unwanting(self, chain: str) -> Iterator[None]:
+        """Meanwhile somebody wants the end of a chain: who is just making its credential hands nothing over."""
+        self.unwanted[chain] = self.unwanted.get(chain, 0) + 1
+        try:
+            yield
+        finally:
+            self.unwanted[chain] -= 1
+            if not self.unwanted[chain]:
+                del self.unwanted[chain]
+
     def remember(self, key: str, handed: Handed) -> None:
-        """Keep a credential in memory for a moment, for the same request again."""
+        """Keep a credential in memory for a moment, for the same request again; the oldest goes for the newest."""
         now = self.now()
-        for old in [each for each, (until, _) in self._handed.items() if until <= now]:
-            del self._handed[old]
-        if len(self._handed) < MOST_REMEMBERED:
-            self._handed[key] = (now + REMEMBERED, handed)
+        while self._handed and (len(self._handed) >= MOST_REMEMBERED or next(iter(self._handed.values()))[0] <= now):
+            del self._handed[next(iter(self._handed))]
+        self._handed[key] = (now + REMEMBERED, handed)
 
     def remembered(self, key: str) -> Handed | None:
         """What was handed over a moment ago for this key."""
@@ -131,16 +171,19 @@ class Running:
 
     async def write_behind(self) -> int:
         """Write what changed into the tables; gives up to which seq they have it. StoreError: it is tried again."""
-        changes = self.state.drain()
-        if changes is not None:
-            self.unsaved.append(changes)
-        saved = 0
-        while self.unsaved:
-            await asyncio.to_thread(self.parts.tables.save, self.unsaved[0])
-            done = self.unsaved.pop(0)
-            saved = done.through
-            self.state.let_go(self.now(), done)
-        return saved
+        async with self._writing:
+            changes = self.state.drain()
+            if changes is not None:
+                self.unsaved.append(changes)
+            saved = 0
+            while self.unsaved:
+                await asyncio.to_thread(self.parts.tables.save, self.unsaved[0])
+                done = self.unsaved.pop(0)
+                saved = done.through
+                self.state.let_go(self.now(), done)
+                for chain in [each.chain for each in done.leases if each.chain not in self.state.leases]:
+                    self._deadlines.pop(chain, None)
+            return saved
 
     def _seen(self, entry: Entry) -> None:
         """Follow the log. What does not continue what is known ends the journal: the tables know of later entries."""

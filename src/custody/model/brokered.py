@@ -32,6 +32,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     """A request of a proved workload and what was decided of it; with ``plan``, the intent to issue.
 
     ``request`` is the id of the request (``rq-`` and a ULID), the same when it is decided again with approvals;
+    ``registered`` is the entry of the register of who will hold the credential; ``identities`` are all that take part,
+    where there are more: of whom it is for, and of every actor.
     ``digest`` is the SHA-256 (hex) of the request as approvers are shown it (``broker.shown``), empty where nobody was.
     """
 
@@ -42,6 +44,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     decision: Decision
     actors: tuple[Actor, ...] = ()
     registered: Registered | None = None
+    identities: tuple[str, ...] = ()
     approvals: tuple[ApprovalRef, ...] = ()
     plan: Plan | None = None
     origin: str | None = None
@@ -131,13 +134,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="f
 class EndAsked(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="ending", omit_defaults=True):
     """The end of a credential was asked for: sealed before the backend is called.
 
-    ``cause`` is ``complete``, ``renewed``, ``expired``, ``parent``, ``containment``, ``operator``, ``recovered`` or
-    ``break-glass``.
+    ``proof`` is of the workload that gave it back. ``cause`` is ``complete``, ``undelivered``, ``renewed``,
+    ``expired``, ``parent``, ``containment``, ``operator``, ``recovered`` or ``break-glass``.
     """
 
     cause: str
     by: str
     reason: str = ""
+    proof: Proof | None = None
 
 
 class Probed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="probe", omit_defaults=True):

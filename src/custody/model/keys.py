@@ -61,7 +61,7 @@ KEY_TYPES: dict[str, str] = {
     "approval": "a request for approval by id; scope is the system that keeps it",
     "broker": "a custody broker by id; scope is 'custody'",
     "broker_chain": "what a custody broker was asked for, by chain id; scope is the broker",
-    "break_glass": "a break-glass credential by id; scope is the broker that prepared it",
+    "break_glass": "a break-glass credential by id (a ULID); scope is 'custody'",
     "ticket": "a ticket by key; scope is the system that keeps it",
     "person": "a person as a system names them; scope is that system",
     "custom": "a key of a source that a mapping file describes; scope is the mapping's name and the key's",

@@ -35,8 +35,9 @@ from custody.pipeline.brokering.places import broker_folder
 from custody.serve.approving.serving import secret_of
 from custody.serve.known import StoredRegister
 from custody.serve.late import LateEvidence
-from custody.settings.broker_file import BrokerFile
+from custody.settings.broker_file import BackendTable, BrokerFile, OidcIssuer
 from custody.settings.catalog import Settings
+from custody.sources.pasted_secrets import holds
 from custody.store.disk import make_folders
 from custody.store.writer import Writer
 
@@ -140,13 +141,16 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
         secret=lambda reference: Secret(secret_of(reference, file, environment, "backends")),
         keys=str(settings.keys / f"broker-{file.broker}"),
     )
+    for each in file.backends:
+        _check_references(each, file, environment)
     backends = {each.name: registry.build(each, door) for each in file.backends}
     policies, register = PolicyFolder(file.path(file.policies)), StoredRegister(settings.store, clock)
     register.look()
     evidence, watch = LateEvidence(), Watch(settings, file, clock, folder / "approvals.vkey")
-    tables = DatabaseTables(file.state or f"sqlite:///{folder / 'state.db'}")
+    tables = DatabaseTables(file.state or f"sqlite:///{folder / 'state.db'}", broker=file.broker)
     people = person_prover(file, lambda private, authority: guarded(private=private, authority=authority))
-    proving = provers(file, lambda private, authority: guarded(private=private, authority=authority))
+    once = frozenset(each.issuer for each in file.identities if isinstance(each, OidcIssuer) and each.once)
+    proving = provers(file, lambda private, authority: guarded(private=private, authority=authority), once=once)
     broker = Broker(
         Parts(
             broker=file.broker,
@@ -164,6 +168,7 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
             clock=clock,
             random=secrets.token_bytes,
             approvals=watch.since,
+            secretive=holds,
         )
     )
     watch.lookup = _lookup(broker, file.broker)
@@ -182,6 +187,13 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
         folder=folder,
         authorities=proving.authorities,
     )
+
+
+def _check_references(table: BackendTable, file: BrokerFile, environment: Mapping[str, str]) -> None:
+    """UsageError where a secret that a backend's options refer to is not there."""
+    for name, value in table.options.items():
+        if isinstance(value, str) and value.startswith(("env:", "file:")):
+            secret_of(value, file, environment, f"backends.{table.name}.{name}")
 
 
 def _lookup(broker: Broker, name: str) -> Callable[[str], Held | None]:

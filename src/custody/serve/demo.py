@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from custody.broker.clock import Random, ulid
+from custody.errors import UsageError
 
 ISSUER = "https://issuer.demo.invalid"
 LISTEN = "127.0.0.1:8440"
@@ -79,6 +80,8 @@ class Folder:
 
     def prepare(self, listen: str) -> bool:
         """Write what is not there yet; gives whether the folder is new."""
+        if self.path.exists() and self.path.stat().st_mode & 0o022:
+            raise UsageError("others can write to the folder of the demo", where=str(self.path))
         fresh = not (self.path / "broker.toml").exists()
         if fresh:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,7 +112,8 @@ class Folder:
         signed = f"{_encoded({'alg': 'EdDSA', 'kid': 'demo', 'typ': 'JWT'})}.{_encoded(claims)}"
         token = f"{signed}.{_text(key.sign(signed.encode()))}"
         fresh = self.token.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
             file.write(token)
         fresh.rename(self.token)
 

@@ -29,7 +29,7 @@ def shown(folder: Path, *, fresh: bool) -> str:
             f"  custody lease --broker http://{LISTEN} --token-file {token} --backend tokens \\",
             "    --audience reports --scope reports:read --purpose 'nightly report' -- sh -c 'echo $CUSTODY_CHAIN'",
             "",
-            "and then see what is known of it:",
+            "and then (a few seconds later, when it is sealed and joined) see what is known of it:",
             "",
             f"  custody trace cc-… --store {store}",
             "",

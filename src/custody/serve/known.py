@@ -36,6 +36,10 @@ class StoredRegister:
         """The one identity that the workload is an instance of."""
         return self._now.find(proof)
 
+    def knows(self, identity: str) -> bool:
+        """Whether a document in force declares an identity of this id."""
+        return self._now.knows(identity)
+
     def signed_since(self, identity: str, since: int) -> int | None:
         """The leaf of a signed version after ``since`` that declares the identity."""
         return self._now.signed_since(identity, since)

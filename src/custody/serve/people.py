@@ -83,9 +83,10 @@ def bearer(scope: Scope) -> bytes:
 
 def workload_of(asked: Asked) -> Caller:
     """The workload that asks: by its bearer token, or where there is none, by the certificate of its connection."""
-    if not values_of(asked.scope, b"authorization") and (shown := certificates(asked.scope)):
+    shown = certificates(asked.scope)
+    if shown and not values_of(asked.scope, b"authorization"):
         return caller_of(asked, Presented(type="", certificate=shown))
-    return caller_of(asked, Presented(token=bearer(asked.scope), type=TOKEN_JWT))
+    return caller_of(asked, Presented(token=bearer(asked.scope), type=TOKEN_JWT, certificate=shown))
 
 
 def caller_of(asked: Asked, presented: Presented, actor: Presented | None = None) -> Caller:

@@ -22,7 +22,7 @@ from custody.broker.desk import Standing
 from custody.broker.evidence.journal import Journal
 from custody.broker.evidence.standby import wait_for_lock
 from custody.broker.policy.folder import Reloaded
-from custody.errors import EvidenceUnavailable, IdentityRefused
+from custody.errors import EvidenceUnavailable, IdentityRefused, UsageError
 from custody.model.brokered import Entry, Service
 from custody.pipeline.brokering import sealed
 from custody.pipeline.brokering.keeping import keep
@@ -35,8 +35,10 @@ from custody.serve.front import Front
 from custody.serve.lines import Journalist, Sink
 from custody.serve.parts import Gauges, Readiness, ServiceParts, Taken
 from custody.serve.server import Listening, Server, listening, server, trust
+from custody.serve.sets import SetKeys
 from custody.serve.spool import SUFFIX, swept
 from custody.serve.ticking import Ticking
+from custody.settings.broker_file import BrokerFile, Intake
 from custody.store.reader import Reader
 
 SPOOL = "spool"
@@ -63,14 +65,16 @@ class Station:
         composed = self.composed
         folder = journal_folder(composed.settings.store)
         lock = await wait_for_lock(folder, 0.5)
+        await self._take_up()
         with Reader.open(composed.settings.store) as reader:
             known = sealed.through(reader, composed.file.broker)
+        loaded = await composed.broker.running.load()
         self._journal = Journal.open(
             folder,
             broker=composed.file.broker,
             clock=composed.clock,
             lock=lock,
-            known=known,
+            known=max(known, loaded.through),
             earlier=self._earlier,
         )
         composed.evidence.open(self._journal)
@@ -90,6 +94,20 @@ class Station:
             )
         )
         self._tick()
+
+    async def _take_up(self) -> None:
+        """What may have changed while this broker stood by: policies, register, keys. It begins with none of the old.
+
+        UsageError where the policies of now are not sound: nothing is issued by those of before.
+        """
+        swept(self.composed.folder / SPOOL)
+        found = await asyncio.to_thread(self.composed.policies.reload)
+        if found.flaws:
+            flaw = found.flaws[0]
+            raise UsageError("the policies cannot decide", where=flaw.where, found=flaw.message)
+        await asyncio.to_thread(self.composed.register.look)
+        for backend in self.composed.signing():
+            await asyncio.to_thread(backend.take_up)
 
     async def end(self) -> None:
         """Say that it stops, write behind, seal what is left."""
@@ -147,7 +165,7 @@ class Station:
     def _tick(self) -> None:
         broker = self.composed.broker
         self._ticking.every(0.2, "tables", self._written)
-        self._ticking.every(1.0, "reaper", broker.reaper.tick)
+        self._ticking.every(1.0, "reaper", broker.tick)
         self._ticking.every(0.5, "approvals", broker.poll_approvals)
         self._ticking.every(2.0, "register", self._registered)
         self._ticking.every(2.0, "policies", self._reloaded)
@@ -205,7 +223,6 @@ def application(composed: Composed, station: Station, sink: Sink) -> Front:
     """The ASGI application of a broker."""
     file, spool = composed.file, composed.folder / SPOOL
     spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    swept(spool)
     return build(
         composed.broker,
         ServiceParts(
@@ -221,6 +238,7 @@ def application(composed: Composed, station: Station, sink: Sink) -> Front:
             sign_in=composed.sign_in,
             intake=station if file.intake else None,
             doors=file.intake,
+            sets={each.name: _transmitter(file, each) for each in file.intake if each.jwks},
             approvals=f"{'https' if file.tls else 'http'}://{file.approvals.address}",
             tracer=tracer(),
         ),
@@ -248,6 +266,17 @@ async def serve(composed: Composed, listen: Listening | None = None) -> None:
         sink.flush()
     if not begin.cancelled():
         begin.result()
+    if not running.started:
+        raise UsageError("the address cannot be listened on", where="listen", found=composed.file.listen)
+
+
+def _transmitter(file: BrokerFile, door: Intake) -> SetKeys:
+    """Whose security event tokens an intake takes."""
+    try:
+        keys = file.path(door.jwks).read_bytes()
+    except OSError as error:
+        raise UsageError("the keys cannot be read", where=f"intake.{door.name}", found=str(error.strerror)) from None
+    return SetKeys(door.issuer, door.audience, keys)
 
 
 async def _authorities(composed: Composed) -> tuple[bytes, ...]:

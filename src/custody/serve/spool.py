@@ -21,6 +21,9 @@ HELD = 1 << 20
 RATIO = 200
 """Bytes that one byte of gzip may become, beyond the first megabyte."""
 
+MEMBERS = 1000
+"""Members of one gzip body, at most: each costs a copy of what follows."""
+
 _STEP = 256 << 10
 _GZIP = 31
 """zlib's window bits for gzip alone."""
@@ -69,14 +72,16 @@ async def unpacked(parts: AsyncIterator[bytes], most: int) -> AsyncIterator[byte
     gzip or ends too soon.
     """
     member = zlib.decompressobj(_GZIP)
-    packed = grown = 0
+    packed = grown = members = 0
     begun = False
     async for part in parts:
         packed += len(part)
         waiting = part
         while waiting:
             if member.eof:
-                member, begun = zlib.decompressobj(_GZIP), False
+                member, begun, members = zlib.decompressobj(_GZIP), False, members + 1
+                if members > MEMBERS:
+                    raise _not_gzip()
             out = _step(member, waiting)
             begun = True
             grown += len(out)

@@ -36,9 +36,10 @@ class Ticking:
         slower = 1
         while True:
             await asyncio.sleep(seconds * slower)
-            try:
-                await tick()
-                slower = 1
-            except (CustodyError, OSError) as error:
+            (done,) = await asyncio.gather(tick(), return_exceptions=True)  # whatever it is, the next turn comes
+            if isinstance(done, Exception):
                 slower = min(SLOWEST, 2 * slower)
-                self._failed(name, f"{type(error).__name__}: {error}")
+                why = str(done) if isinstance(done, (CustodyError, OSError)) else "unforeseen"
+                self._failed(name, f"{type(done).__name__}: {why}")
+            else:
+                slower = 1

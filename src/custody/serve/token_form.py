@@ -97,8 +97,8 @@ def presented_of(form: Form, certificates: tuple[bytes, ...]) -> tuple[Presented
 
     A certificate of the connection is the subject's proof only where no ``subject_token`` is given.
     """
-    subject = _presented(form, "subject")
-    actor = _presented(form, "actor")
+    subject = _presented(form, "subject", certificates)
+    actor = _presented(form, "actor", certificates)
     if subject is None and not certificates:
         raise _refused("subject_token", "a token, or a client certificate on the connection")
     return subject or Presented(type="", certificate=certificates), actor
@@ -151,7 +151,7 @@ def _fields(body: bytes) -> dict[str, list[str]]:
     return given
 
 
-def _presented(form: Form, whose: str) -> Presented | None:
+def _presented(form: Form, whose: str, certificates: tuple[bytes, ...]) -> Presented | None:
     token, kind = form.one(f"{whose}_token"), form.one(f"{whose}_token_type")
     if token is None and kind is None:
         return None
@@ -159,7 +159,7 @@ def _presented(form: Form, whose: str) -> Presented | None:
         raise _refused(f"{whose}_token", f"a token of at most {MOST_TOKEN} bytes")
     if kind not in TYPES:
         raise _refused(f"{whose}_token_type", " or ".join(TYPES))
-    return Presented(token=token.encode(), type=kind)
+    return Presented(token=token.encode(), type=kind, certificate=certificates)
 
 
 def _requested_type(form: Form) -> None:

@@ -27,7 +27,8 @@ class OidcIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     ``issuer`` and ``audience`` are exact. ``platform`` says how its claims name workload and run. Keys come by
     discovery, or from the file ``jwks`` (nothing is fetched then). ``private`` lets discovery reach addresses that are
-    not public. ``maximum_age`` is the oldest token in seconds.
+    not public. ``maximum_age`` is the oldest token in seconds; ``once``: each
+    of its tokens serves one call (of this process).
     """
 
     issuer: str
@@ -38,6 +39,7 @@ class OidcIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     authority: str | None = None
     private: bool = False
     maximum_age: int = 3600
+    once: bool = False
     cluster: str | None = None
 
 
@@ -57,7 +59,7 @@ class TrustDomain(
 class People(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How people sign in: ID tokens of one issuer for one audience; ``claim`` names the claim that holds groups.
 
-    ``roles`` gives for each role the groups or subjects that have it.
+    ``roles`` gives for each role the groups that have it, and people by ``sub:NAME`` or ``person:ISSUER:NAME``.
     """
 
     issuer: str
@@ -81,10 +83,16 @@ class BackendTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may push logs: the SHA-256 (hex) of the bearer token, and as what the files are named."""
+    """Who may push logs: the SHA-256 (hex) of the bearer token, and as what the files are named.
+
+    With ``issuer``, ``audience`` and the file ``jwks`` it may push security event tokens of that transmitter.
+    """
 
     name: str
     token_sha256: str
+    issuer: str = ""
+    audience: str = ""
+    jwks: str = ""
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

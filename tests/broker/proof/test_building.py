@@ -62,7 +62,9 @@ def spiffe(**said: object) -> TrustDomain:
     return TrustDomain(**{**usual, **said})  # type: ignore[arg-type]
 
 
-PEOPLE = People(issuer="https://people.example.com", audience="custody", jwks="jwks.json", roles={"auditor": ("ann",)})
+PEOPLE = People(
+    issuer="https://people.example.com", audience="custody", jwks="jwks.json", roles={"auditor": ("sub:ann",)}
+)
 
 
 def test_every_source_of_the_file_proves(folder: Path) -> None:

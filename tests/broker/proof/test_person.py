@@ -10,7 +10,7 @@ from tests.broker.issuer import SigningKey
 from tests.broker.proof.asking import ISSUER, NOW, SECOND, presented, prove, reason, refusal, source, token
 
 ROLES = {
-    "auditor": ("auditors", "everyone"), "approver": ("release-managers",), "operator": ("ann",),
+    "auditor": ("auditors", "everyone"), "approver": ("release-managers",), "operator": ("sub:ann",),
     "admin": ("person:issuer.example.com:root", "admins"), "wizard": ("everyone",),
 }  # fmt: skip
 
@@ -39,6 +39,9 @@ def refused(mine: PersonProver, at: int = NOW, **said: object) -> str:
         ({"sub": "bob", "groups": ["auditors", "release-managers", "x"]}, {"auditor", "approver"}),
         ({"sub": "ann"}, {"operator"}),
         ({"sub": "Ann"}, set()),
+        ({"sub": "auditors"}, set()),
+        ({"sub": "admins"}, set()),
+        ({"sub": "bob", "groups": ["ann", "sub:ann", "person:issuer.example.com:root"]}, set()),
         ({"sub": "root"}, {"admin"}),
         ({"sub": "bob", "groups": ["Admins", "admin", "operator", 7, None, ["admins"], "admins\n"]}, set()),
         ({"sub": "bob", "roles": ["admins"], "group": ["admins"]}, set()),

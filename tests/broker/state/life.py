@@ -229,7 +229,9 @@ class Life:
         chain = ending[number % len(ending)]
         if number % 11 == 0:
             self.say(Probed(key=chain.chain, target="x"), chain.chain)
-        effect = Effect.WAITING if chain.ends is Ending.EXPIRY else EFFECTS[number % len(EFFECTS)]
+        effect = EFFECTS[number % len(EFFECTS)]
+        if chain.ends is Ending.EXPIRY:
+            effect = Effect.GONE if chain.not_after <= self.time else Effect.WAITING
         chain.standing = Standing.ENDED if effect is Effect.GONE else Standing.SURVIVING
         self.say(Ended(effect=effect, basis="state", cause="operator" if number % 2 else ""), chain.chain)
 
@@ -251,6 +253,11 @@ class Life:
         body = Refused(reason="bad-signature", detail="x") if number % 2 else Service(what="keys", version="1")
         self.say(body)
 
+    def lapse(self, number: int) -> None:
+        """Nobody decided in time; said once."""
+        for request in [name for name, each in self.asked.items() if each.until < self.time]:
+            self.say(Service(what="lapsed", version="1", fields={"request": request}), self.asked.pop(request).chain)
+
     def wait(self, number: int) -> None:
         """Time goes by."""
         self.time += (1, 30, 600, 4000)[number % 4] * SECOND
@@ -260,12 +267,12 @@ class Life:
         return [each for each in self.chains.values() if each.standing is Standing.PLANNED]
 
     def living(self) -> list[Chain]:
-        """Of what something may still be said: one that only expires is over when it has."""
+        """Of what something may still be said: one that lives and only expires is over when it has."""
         return [
             each
             for each in self.chains.values()
             if each.standing not in OVER
-            and (each.ends is not Ending.EXPIRY or each.not_after > self.time or each.standing is Standing.PLANNED)
+            and (each.ends is not Ending.EXPIRY or each.not_after > self.time or each.standing is not Standing.LIVE)
         ]
 
 
@@ -281,6 +288,7 @@ STEPS: dict[str, Callable[[Life, int], None]] = {
     "contain": Life.contain,
     "enable": Life.enable,
     "other": Life.other,
+    "lapse": Life.lapse,
     "wait": Life.wait,
 }
 

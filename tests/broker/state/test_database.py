@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -78,17 +79,19 @@ def test_a_take_over_during_a_save_sees_all_of_it_or_nothing(url: str, opened: O
     one.load(NOON)
 
     def saves() -> int:
-        for through in range(1, 500):
+        for through in range(1, 2000):
             try:
                 one.save(Changes(through=through, leases=tuple(lease(10 * through + each) for each in range(10))))
             except StoreError:
                 return through - 1
-        return 0
+            time.sleep(0.001)
+        raise AssertionError("it was never taken over")
 
     with ThreadPoolExecutor(1) as pool:
         last = pool.submit(saves)
-        while not one.leases(Page(limit=1), now=NOON):
-            pass
+        for _ in range(10_000):
+            if one.leases(Page(limit=1), now=NOON) or last.done():
+                break
         loaded = other.load(NOON)
         assert last.result(30) == loaded.through > 0
     assert len(loaded.leases) == 10 * loaded.through
@@ -101,7 +104,9 @@ def test_a_reader_beside_the_writer_sees_whole_saves(url: str, opened: Open) -> 
     seen: set[str] = set()
 
     def reads() -> None:
-        while "40" not in seen:
+        for _ in range(20_000):
+            if "40" in seen:
+                break
             causes = {each.cause for each in reader.leases(Page(limit=100), now=NOON)}
             assert len(causes) <= 1
             seen.update(causes)

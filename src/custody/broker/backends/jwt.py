@@ -149,6 +149,10 @@ class JwtBackend:
         """None: a token is kept nowhere."""
         return ()
 
+    def take_up(self) -> None:
+        """Read the keys again, as the broker before this one left them: it may have turned them meanwhile."""
+        self._take(*self._folder.open(self._door.clock.now()))
+
     def tend(self) -> str | None:
         """Turn the ring if it is time; the id of the key that signs then, None where nothing changed."""
         every, ahead = self._options.rotate_every * _SECOND, self._options.publish_ahead * _SECOND

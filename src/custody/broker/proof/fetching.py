@@ -29,7 +29,11 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Gives the addresses of a host (and port) as text. OSError where it has none."""
 
 _TRIES = 3
-_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "custody"}
+_HEADERS = {
+    "Accept": "application/jwk-set+json, application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "custody",
+}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ class PersonProver:
         subject = said.subject(verified.claims, self.people.issuer)
         key, groups = self._key(subject), self._groups(verified)
         return SignedIn(
-            key=key, roles=self._roles(groups | {subject, key}), groups=groups,
+            key=key, roles=self._roles(_named(groups) | {key, f"sub:{subject}"}), groups=groups,
             name=said.cleaned(verified.claims.get("name")) or "", expires=int(verified.expires * 1_000_000),
         )  # fmt: skip
 
@@ -111,3 +111,8 @@ class PersonProver:
 
     def _roles(self, names: frozenset[str]) -> frozenset[str]:
         return frozenset(role for role, holders in self.people.roles.items() if role in ROLES and names & set(holders))
+
+
+def _named(groups: frozenset[str]) -> frozenset[str]:
+    """Groups as roles may name them: none can pass for a person."""
+    return frozenset(each for each in groups if not each.startswith(("person:", "sub:")))

@@ -15,7 +15,7 @@ from custody.broker.backends.backend import Held
 from custody.broker.desk import Containment, Lease, Pending, RequestState, Standing
 from custody.broker.shown import lapses
 from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once
-from custody.model.broker_terms import Ending, Plan
+from custody.model.broker_terms import Ending, Plan, Proof
 from custody.model.brokered import (
     Approved,
     Contained,
@@ -27,6 +27,7 @@ from custody.model.brokered import (
     Failed,
     Issued,
     Request,
+    Service,
 )
 from custody.model.events import MICROSECONDS
 from custody.model.times import microseconds, text
@@ -60,6 +61,7 @@ class State:
         self.contained: dict[str, Containment] = {each.identity: each for each in loaded.containments} if loaded else {}
         self.once: dict[str, Once] = {}
         self.below: dict[str, set[str]] = {}
+        self.doomed: set[str] = set()
         for lease in self.leases.values():
             self._hang(lease)
         self._touched: tuple[set[str], set[str], set[str], set[str], set[str]] = (set(), set(), set(), set(), set())
@@ -77,6 +79,8 @@ class State:
             self._approved(body, at)
         elif isinstance(body, Contained):
             self._keep_containment(body, entry.seq, at)
+        elif isinstance(body, Service) and body.what == "lapsed":
+            self._lapsed(body.fields.get("request", ""))
         elif isinstance(body, Enabled) and self.contained.pop(body.identity, None) is not None:
             self._touched[3].add(body.identity)
             self._touched[2].discard(body.identity)
@@ -109,7 +113,8 @@ class State:
         """Forget what is over, of what the tables have just taken; and the expired of those that only expire."""
         for lease in saved.leases:
             held = self.leases.get(lease.chain)
-            if held is lease and (held.standing in OVER or (held.ends is Ending.EXPIRY and held.issued is not None)):
+            quiet = held is not None and held.ends is Ending.EXPIRY and held.standing is Standing.LIVE
+            if held is lease and (held.standing in OVER or quiet):
                 self._unhang(held)
         for kept in saved.requests:
             over = kept.pending.state not in UNDECIDED
@@ -137,13 +142,26 @@ class State:
             cause = "" if body.left == "nothing" else "recovered"
             self._put(msgspec.structs.replace(lease, standing=standing, cause=cause, seq=seq, ended=at))
             self._decide(lease.request, RequestState.FAILED)
+            self._free(lease)
         elif isinstance(body, EndAsked):
             self._put(msgspec.structs.replace(lease, standing=Standing.ENDING, cause=body.cause, seq=seq))
         elif isinstance(body, Ended):
             self._put(_ended(lease, body, seq, at))
 
+    def _free(self, lease: Lease) -> None:
+        """What was asked for was not made: its idempotency key may be used again."""
+        if lease.once is not None:
+            once = Once(key=lease.once, request=lease.request, chain=lease.chain, digest="", until=0)
+            self.once[once.key] = once
+            self._touched[4].add(once.key)
+
+    def _lapsed(self, request: str) -> None:
+        kept = self.requests.get(request)
+        if kept is not None and kept.pending.state in UNDECIDED:
+            self._decide(request, RequestState.LAPSED)
+
     def _requested(self, chain: str, seq: int, at: int, body: Request) -> None:
-        if body.idempotency is not None:
+        if body.idempotency is not None and (body.plan is not None or body.decision.asked is not None):
             once = Once(
                 key=body.idempotency, request=body.request, chain=chain, digest=body.digest, until=at + HELD_ONCE
             )
@@ -200,6 +218,8 @@ class State:
         self._touched[3].discard(body.identity)
 
     def _put(self, lease: Lease) -> None:
+        if lease.standing not in (Standing.LIVE, Standing.PLANNED):
+            self.doomed |= self.below.get(lease.chain, set())
         self.leases[lease.chain] = lease
         self._hang(lease)
         self._touched[0].add(lease.chain)
@@ -210,6 +230,7 @@ class State:
 
     def _unhang(self, lease: Lease) -> None:
         del self.leases[lease.chain]
+        self.doomed.discard(lease.chain)
         siblings = self.below.get(lease.parent or "")
         if siblings is not None:
             siblings.discard(lease.chain)
@@ -250,7 +271,14 @@ def _text(moment: int) -> str:
     return str(text(moment))
 
 
+def holder_of(body: Request) -> Proof:
+    """Who will hold what is asked for: the actor with a token of its own, where there is one."""
+    acting = body.actors[0].proof if body.actors else None
+    return body.proof if acting is None else acting
+
+
 def _planned(chain: str, seq: int, at: int, body: Request, plan: Plan) -> Lease:
+    holder = holder_of(body)
     return Lease(
         chain=chain,
         request=body.request,
@@ -259,8 +287,10 @@ def _planned(chain: str, seq: int, at: int, body: Request, plan: Plan) -> Lease:
         ends=plan.ends,
         standing=Standing.PLANNED,
         identity=body.registered.identity if body.registered else "",
-        workload=body.proof.workload,
-        run=body.proof.run,
+        workload=holder.workload,
+        run=holder.run,
+        identities=body.identities,
+        once=body.idempotency,
         name=plan.name,
         keys=() if plan.key is None else (plan.key,),
         asked=at,

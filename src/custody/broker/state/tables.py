@@ -168,10 +168,13 @@ class MemoryTables:
 
 
 def is_open(lease: Lease, now: int) -> bool:
-    """Whether something may still become of a lease: one that only expires is over when it has."""
+    """Whether something may still become of a lease: one that lives and only expires is over when it has.
+
+    One whose end was asked for is looked at once more after that.
+    """
     if lease.standing in OVER:
         return False
-    return lease.ends is not Ending.EXPIRY or lease.not_after > now or lease.standing is Standing.PLANNED
+    return lease.ends is not Ending.EXPIRY or lease.not_after > now or lease.standing is not Standing.LIVE
 
 
 def as_of(lease: Lease, now: int) -> Lease:

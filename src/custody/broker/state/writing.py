@@ -5,7 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 import msgspec
-from sqlalchemy import Connection, Table
+from sqlalchemy import JSON, BigInteger, Connection, Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy import column as made_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 from custody.broker.desk import Containment, Lease, RequestState, Standing
@@ -43,11 +44,24 @@ def _put(connection: Connection, table: Table, rows: dict[str, Row]) -> None:
     """Upserts, one row a key: PostgreSQL refuses to change one twice in a statement."""
     if not rows:
         return
+    names = [each.name for each in table.columns]
     key = table.primary_key.columns[0].name
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    made = insert(table)
-    others = {column.name: made.excluded[column.name] for column in table.columns if column.name != key}
-    connection.execute(made.on_conflict_do_update(index_elements=[key], set_=others), list(rows.values()))
+    if connection.dialect.name == "postgresql":
+        made = postgresql.insert(table).from_select(names, _recorded(table))
+        others = {name: made.excluded[name] for name in names if name != key}
+        text = _ENCODER.encode(list(rows.values())).decode()
+        connection.execute(made.on_conflict_do_update(index_elements=[key], set_=others), {"rows": text})
+    else:
+        single = sqlite.insert(table)
+        others = {name: single.excluded[name] for name in names if name != key}
+        connection.execute(single.on_conflict_do_update(index_elements=[key], set_=others), list(rows.values()))
+
+
+def _recorded(table: Table) -> Select[*tuple[object, ...]]:
+    """The rows out of one JSON text: a statement for each row would take a server many times as long."""
+    columns = [made_column(each.name, Text if isinstance(each.type, Text) else BigInteger) for each in table.columns]
+    rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON(none_as_null=True)))
+    return select(rows.table_valued(*columns).render_derived(with_types=True))
 
 
 def _lease(lease: Lease) -> Row:

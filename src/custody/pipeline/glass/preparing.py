@@ -88,7 +88,11 @@ async def prepare(broker: Broker, wish: Wish, out: Path, keep: Callable[[Card], 
     _reserve(out)
     try:
         one = await _task(broker, wish, reason)
-        handed = await issuing.go(running, one)
+        try:
+            handed = await issuing.go(running, one)
+        except IntentRefused as error:
+            await issuing.refuse(running, one.asking, error)
+            raise
         try:
             prepared = await _seal(running, wish, handed, one.intent)
             keep(prepared.card)

@@ -6,6 +6,7 @@ from custody.errors import SourceError
 from custody.model.brokered import Effect, EndAsked, Ended, Entry, Failed, Issued, Probed
 from custody.model.events import Asserter, Event, Outcome, Part, Stage
 from custody.sources.custody_broker import names
+from custody.sources.custody_broker.requests import shown
 
 GONE = "credential.gone"
 _NOT_ENDED = {
@@ -113,7 +114,9 @@ def _end_asked(entry: Entry, body: EndAsked) -> tuple[Event, ...]:
     key = names.chain(entry.broker, entry.chain) if entry.chain else None
     part = Part(stage=Stage.CHANGE, key=key, effect="end.ask", object=body.cause)
     tags = {"by": body.by, "reason": body.reason}
-    return (names.event(entry, "ending", (part,), tags=tags, principal=names.known(body.by)),)
+    told = names.event(entry, "ending", (part,), tags=tags, principal=names.known(body.by))
+    proofs = () if body.proof is None else (body.proof,)
+    return (told, *shown(entry, proofs, None, None, Outcome.SUCCESS))
 
 
 def _probed(entry: Entry, body: Probed) -> tuple[Event, ...]:

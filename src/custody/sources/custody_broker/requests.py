@@ -62,7 +62,7 @@ def requested(entry: Entry, body: Request) -> tuple[Event, ...]:
         trace=body.trace,
     )
     proofs = (proof, *(actor.proof for actor in body.actors if actor.proof is not None))
-    return (own, *_shown(entry, proofs, body.origin, body.trace, Outcome.SUCCESS))
+    return (own, *shown(entry, proofs, body.origin, body.trace, Outcome.SUCCESS))
 
 
 def refused(entry: Entry, body: Refused) -> tuple[Event, ...]:
@@ -79,7 +79,7 @@ def refused(entry: Entry, body: Refused) -> tuple[Event, ...]:
         trace=body.trace,
     )
     proofs = () if body.proof is None else (body.proof,)
-    return (own, *_shown(entry, proofs, body.origin, body.trace, Outcome.DENIED))
+    return (own, *shown(entry, proofs, body.origin, body.trace, Outcome.DENIED))
 
 
 def approved(entry: Entry, body: Approved) -> tuple[Event, ...]:
@@ -92,7 +92,7 @@ def approved(entry: Entry, body: Approved) -> tuple[Event, ...]:
     decision = Part(
         stage=Stage.APPROVE,
         key=about,
-        effect="approval.grant" if body.verdict == "grant" else "approval.deny",
+        effect=_effect(body),
         subject=approver,
         object=body.digest,
         not_after=None if body.until is None else names.moment(body.until, "$.body.until"),
@@ -103,13 +103,24 @@ def approved(entry: Entry, body: Approved) -> tuple[Event, ...]:
         entry,
         "approved",
         (decision, *asked),
-        outcome=Outcome.SUCCESS if body.counts else Outcome.DENIED,
+        outcome=Outcome.SUCCESS if body.counts or _withdraws(body) else Outcome.DENIED,
         tags={"leaf": body.leaf, "given": body.given, "reason": body.reason},
         principal=approver,
         request_id=body.request,
-        error=None if body.counts else body.why or "does not count",
+        error=None if body.counts or _withdraws(body) else body.why or "does not count",
     )
     return (told,)
+
+
+def _withdraws(body: Approved) -> bool:
+    """Whether it takes a grant of the same person back: it counts for nothing itself, and ends what counted."""
+    return body.why.startswith("withdrawn")
+
+
+def _effect(body: Approved) -> str:
+    if _withdraws(body):
+        return "approval.withdraw"
+    return "approval.grant" if body.verdict == "grant" else "approval.deny"
 
 
 def _wanted(about: str, who: str | None, proof: Proof) -> Part:
@@ -122,7 +133,7 @@ def _wanted(about: str, who: str | None, proof: Proof) -> Part:
     )
 
 
-def _shown(
+def shown(
     entry: Entry, proofs: tuple[Proof, ...], origin: str | None, trace: str | None, outcome: Outcome
 ) -> Iterator[Event]:
     """The use of each token or certificate at the broker, which verified it. One without an id is no key."""

@@ -38,7 +38,7 @@ def _enabled(entry: Entry, body: Enabled) -> tuple[Event, ...]:
 def _glass(entry: Entry, body: Glass) -> tuple[Event, ...]:
     """A step of a break-glass credential: a part for each key and for each person, at least one."""
     until = None if body.not_after is None else names.moment(body.not_after, "$.body.not_after")
-    key, effect = names.glass(entry.broker, body.glass or "-"), f"glass.{body.step}"
+    key, effect = names.glass(body.glass or "-"), f"glass.{body.step}"
     how = "offline" if body.offline else None
     objects = [(names.needed(each, "$.body.keys"), None) for each in body.keys]
     people = [(None, names.known(each)) for each in dict.fromkeys(body.people)]
