@@ -11,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,14 @@ from tests.serve.running import parts_of, served
 
 READS = ["lease", "--backend", "vault", "--scope", "read"]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("CUSTODY_", "PG", "AWS_"))}
+
+
+@pytest.fixture(autouse=True)
+def _heard() -> Iterator[None]:
+    """A command that is started where SIGINT is ignored, as behind ``&`` in a shell, ignores it too: not here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def started(place: Place, *arguments: str, **options: object) -> subprocess.Popen[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 from custody.broker.backends.backend import Backend, Secret
@@ -13,7 +13,7 @@ from custody.broker.parts import Parts
 from custody.broker.state.fold import State
 from custody.broker.state.tables import OVER, Changes, Loaded
 from custody.errors import EvidenceUnavailable, NotFound
-from custody.model.brokered import Body, Entry
+from custody.model.brokered import Body, Entry, Issued, Request
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +56,10 @@ class Running:
         loaded = await self.load()
         self.state = State(loaded)
         for entry in self.parts.evidence.entries(loaded.through):
+            for chain in (entry.chain, entry.body.renews if isinstance(entry.body, Issued) else None):
+                if chain is not None and not isinstance(entry.body, Request):
+                    with suppress(NotFound):
+                        await self.lease(chain, keep=True)
             self.state.apply(entry)
         self.parts.evidence.watch(self._seen)
         self.open = True
@@ -180,7 +184,7 @@ class Running:
                 await asyncio.to_thread(self.parts.tables.save, self.unsaved[0])
                 done = self.unsaved.pop(0)
                 saved = done.through
-                self.state.let_go(self.now(), done)
+                self.state.let_go(self.now(), done, {each.removeprefix("renew ") for each in self._locks})
                 for chain in [each.chain for each in done.leases if each.chain not in self.state.leases]:
                     self._deadlines.pop(chain, None)
             return saved

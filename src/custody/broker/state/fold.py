@@ -6,6 +6,7 @@ over is let go from memory once the tables have it.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from hashlib import sha256
 
 import msgspec
@@ -62,6 +63,7 @@ class State:
         self.once: dict[str, Once] = {}
         self.below: dict[str, set[str]] = {}
         self.doomed: set[str] = set()
+        self._known: set[str] = set()
         for lease in self.leases.values():
             self._hang(lease)
         self._touched: tuple[set[str], set[str], set[str], set[str], set[str]] = (set(), set(), set(), set(), set())
@@ -89,6 +91,7 @@ class State:
         """Take a lease from the tables back into memory, where it is not there."""
         if lease.chain not in self.leases:
             self.leases[lease.chain] = lease
+            self._known.add(lease.chain)
             self._hang(lease)
         return self.leases[lease.chain]
 
@@ -109,12 +112,17 @@ class State:
             once=tuple(self.once[each] for each in sorted(once) if each in self.once),
         )
 
-    def let_go(self, now: int, saved: Changes) -> None:
-        """Forget what is over, of what the tables have just taken; and the expired of those that only expire."""
-        for lease in saved.leases:
-            held = self.leases.get(lease.chain)
-            quiet = held is not None and held.ends is Ending.EXPIRY and held.standing is Standing.LIVE
-            if held is lease and (held.standing in OVER or quiet):
+    def let_go(self, now: int, saved: Changes, busy: Container[str] = ()) -> None:
+        """Forget what is over, of what the tables have; and what lives until it expires, where only time ends it.
+
+        What somebody is about (``busy``) stays until a later time: an entry about a chain that is not in memory changes
+        nothing.
+        """
+        self._known.update(each.chain for each in saved.leases if self.leases.get(each.chain) is each)
+        for chain in [each for each in self._known if each not in busy]:
+            self._known.discard(chain)
+            held = self.leases[chain]
+            if held.standing in OVER or (held.ends is Ending.EXPIRY and held.standing is Standing.LIVE):
                 self._unhang(held)
         for kept in saved.requests:
             over = kept.pending.state not in UNDECIDED
@@ -140,7 +148,8 @@ class State:
         elif isinstance(body, Failed):
             standing = Standing.FAILED if body.left == "nothing" else Standing.ENDING
             cause = "" if body.left == "nothing" else "recovered"
-            self._put(msgspec.structs.replace(lease, standing=standing, cause=cause, seq=seq, ended=at))
+            ended = at if standing is Standing.FAILED else None
+            self._put(msgspec.structs.replace(lease, standing=standing, cause=cause, seq=seq, ended=ended))
             self._decide(lease.request, RequestState.FAILED)
             self._free(lease)
         elif isinstance(body, EndAsked):
@@ -221,6 +230,7 @@ class State:
         if lease.standing not in (Standing.LIVE, Standing.PLANNED):
             self.doomed |= self.below.get(lease.chain, set())
         self.leases[lease.chain] = lease
+        self._known.discard(lease.chain)
         self._hang(lease)
         self._touched[0].add(lease.chain)
 
