@@ -163,7 +163,8 @@ def _used_and_given_back(acting: Acting, actors: cluster.Actors, administrator: 
     session = role.connect("shop-1")
     role.run(session, "SELECT count(*) FROM orders", "INSERT INTO orders(item) VALUES ('lamp')")
     acting.must(shop.token, f"/leases/{role.lease}/complete")
-    acting.truth.notes.append("the token was shown once more, to give the role back")
+    shop.credential.uses += 1
+    acting.truth.notes.append("the token was shown once more, to give the role back: a use of it")
     acting.over(role, session, "revoked")
     acting.refused(shop, "a scope that no policy permits", decided=True, scope="write", purpose=PURPOSE)
     acting.refused(shop, "no purpose", decided=True, scope="read")

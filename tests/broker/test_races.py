@@ -61,10 +61,10 @@ class LateTables(MemoryTables):
         self.asked, self.gate = threading.Event(), threading.Event()
         self.gate.set()
 
-    def below(self, chain: str) -> Sequence[Lease]:
+    def below(self, chain: str, *, now: int) -> Sequence[Lease]:
         self.asked.set()
         self.gate.wait(PATIENCE)
-        return super().below(chain)
+        return super().below(chain, now=now)
 
 
 class Midway:

@@ -6,7 +6,7 @@ import copy
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +17,7 @@ import pytest
 from custody.broker.desk import Standing
 from custody.broker.proof.refusals import REASONS
 from custody.client import Broker, TokenFile, TokenVariable
+from custody.client.carrying import Answer, Carrier
 from custody.client.refusals import IDENTITY
 from custody.errors import (
     ApprovalNeeded,
@@ -309,8 +310,19 @@ def test_a_token_goes_only_where_nobody_listens(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8440/", "http://[::1]:1", "http://localhost", "https://b.example/p"])
-def test_a_token_may_go_over_tls_or_to_this_machine(url: str) -> None:
-    Broker(url, TokenVariable("T", {"T": TOKEN})).close()
+def test_a_token_may_go_over_tls_or_to_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def ask(_: Carrier, method: str, where: str, headers: Mapping[str, str], content: bytes | None = None) -> Answer:
+        assert (method, content) == ("GET", None)
+        asked.append((where, headers["authorization"]))
+        raise EvidenceUnavailable("as far as this goes", reason="tls")
+
+    monkeypatch.setattr(Carrier, "ask", ask)
+    with Broker(url, TokenVariable("T", {"T": TOKEN})) as broker, pytest.raises(EvidenceUnavailable):
+        next(broker.leases())
+
+    assert asked == [(f"{url.rstrip('/')}/leases", f"Bearer {TOKEN}")]
 
 
 @pytest.mark.parametrize("key", ["a b", 'a"b', "é", "a\r\nb", "a" * 256])

@@ -87,13 +87,32 @@ def test_the_document_is_given_as_json(service: Service) -> None:
 def test_the_page_has_every_operation_and_nothing_from_elsewhere(service: Service, document: Node) -> None:
     answer = service.client.get("/docs")
 
-    for method, path, _ in operations(document):
+    for method, path, operation in operations(document):
         assert f"<code>{method.upper()} {path}</code>" in answer.text
+        assert f"<td>{operation['description']}</td>" in answer.text
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "<script" not in answer.text
     assert "://" not in answer.text
     assert "style-src 'sha256-" in answer.headers["content-security-policy"]
     assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "who"),
+    [
+        ("POST", "/token", "A workload, by its token or client certificate"),
+        ("GET", "/leases", "Roles: admin, auditor, operator"),
+        ("POST", "/leases/{chain}/revoke", "Roles: admin, operator"),
+        ("POST", "/leases/{chain}/renew", "The workload that holds the credential, by its token or client certificate"),
+        ("GET", "/requests/{name}", "Roles: admin, approver, auditor, operator"),
+        ("POST", "/intake/{name}", "Who has the token of the intake"),
+        ("GET", "/readyz", "Anybody who reaches the service"),
+    ],
+)
+def test_the_page_says_who_may(service: Service, method: str, path: str, who: str) -> None:
+    row = service.client.get("/docs").text.partition(f"<code>{method} {path}</code>")[2].partition("</tr>")[0]
+
+    assert f"<td>{who}</td>" in row
 
 
 PROOFS = {

@@ -303,7 +303,7 @@ def test_health_is_what_the_broker_says_of_itself(service: Service) -> None:
     health = service.parts.health
     assert isinstance(health, Health)
     assert service.client.get("/healthz").json() == {"live": True}
-    assert service.client.get("/readyz").json() == {"ready": True, "reasons": []}
+    assert service.client.get("/readyz").json() == {"ready": True, "reasons": [], "backends": []}
 
     health.alive, health.readiness = False, Readiness(ready=False, reasons=("standby", "disk"))
     dead, waiting = service.client.get("/healthz"), service.client.get("/readyz")

@@ -15,13 +15,20 @@ from tests.simulation.conftest import Made, content, make
 
 EXPECTED: dict[str, tuple[tuple[str, ...], str | None]] = {
     "approval-outlived": (("approved-exercised",), "medium"),
+    "break-glass-used": (("break-glass-used",), "medium"),
+    "contained-survivor": (("used-after-end", "end-effective"), "high"),
+    "dropped-broker-lines": (("source-with-holes",), "medium"),
     "exposed-key": (("exposed-secret",), "medium"),
+    "issued-without-intent": (("issued-without-intent",), "high"),
     "late-approval": (("approved",), "medium"),
     "long-lived-in-run": (("outlives-run",), "medium"),
     "no-approval": (("approved",), "medium"),
     "outlives-run": (("used-after-end",), "medium"),
+    "receipt-elsewhere": (("receipt-elsewhere",), "high"),
+    "renewed-after-run": (("renewed",), "high"),
     "revocation-without-effect": (("used-after-end", "end-effective"), "high"),
     "self-approval": (("approved",), "medium"),
+    "self-approval-brokered": (("approved",), "high"),
     "shared-key": (("used-by-holder",), "medium"),
     "silent-reissue": (("renewed",), "high"),
     "skewed-clock": ((), None),
@@ -31,6 +38,7 @@ EXPECTED: dict[str, tuple[tuple[str, ...], str | None]] = {
     "tampered-log": (("source-with-holes",), "medium"),
     "truncated-log": (("source-with-holes",), "medium"),
     "ttl-shorter-than-delivery": (("shorter-than-delivery",), "low"),
+    "use-after-broker-end": (("used-after-end", "end-effective"), "high"),
     "use-after-end": (("used-after-end", "end-effective"), "high"),
 }
 """What one planted instance of each fault should say; faults that drop telemetry are looked at apart."""
@@ -78,6 +86,10 @@ def test_rules_and_severities_are_there(faulty: Made) -> None:
         ("surviving-session", Question.END_EFFECTIVE),
         ("silent-reissue", Question.RENEWED),
         ("outlives-run", Question.WITHIN),
+        ("contained-survivor", Question.END_EFFECTIVE),
+        ("renewed-after-run", Question.WITHIN),
+        ("self-approval-brokered", Question.APPROVED),
+        ("use-after-broker-end", Question.END_EFFECTIVE),
     ],
 )
 def test_what_is_wrong_is_never_proved(faulty: Made, fault: str, question: Question) -> None:

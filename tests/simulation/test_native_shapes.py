@@ -47,7 +47,7 @@ def test_every_source_is_written(clean: Made) -> None:
     assert set(clean.truth.records) == {
         entry.CLOUDTRAIL, entry.FLOW, entry.LAMBDA, entry.KUBERNETES, entry.VAULT, entry.VAULT_SERVER,
         entry.VAULT_HASH, entry.POSTGRESQL, entry.GITHUB_AUDIT, entry.GITHUB_WORKFLOW, entry.APPROVALS, entry.OTEL,
-        entry.SPIRE, entry.ENVOY, entry.IAM_DETAILS,
+        entry.SPIRE, entry.ENVOY, entry.IAM_DETAILS, entry.BROKER,
     }  # fmt: skip
 
 

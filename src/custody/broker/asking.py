@@ -11,6 +11,7 @@ from custody.broker.proof.prover import Presented
 from custody.broker.register import Register
 from custody.broker.running import Running
 from custody.broker.state.fold import once_key
+from custody.broker.tolling import Refusals
 from custody.errors import IdentityRefused, NotFound
 from custody.model.broker_terms import Actor, Proof, Registered
 from custody.model.brokered import CHAIN, Refused
@@ -37,8 +38,11 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     trace: str | None = None
 
 
-async def prove(running: Running, caller: Caller) -> Asking:
-    """The caller, proved and found in the register. IdentityRefused; the refusal is sealed before it is raised."""
+async def prove(running: Running, caller: Caller, refusals: Refusals) -> Asking:
+    """The caller, proved and found in the register. IdentityRefused; the refusal is sealed before it is raised.
+
+    Of callers who prove no identity many alike refusals are counted (``tolling``) instead of sealed one by one.
+    """
     running.check_serving()
     parts = running.parts
     try:
@@ -46,7 +50,7 @@ async def prove(running: Running, caller: Caller) -> Asking:
         actor = None if caller.actor is None else await parts.prove(caller.actor, running.now())
         actors = parts.actors_of(subject, actor)
     except IdentityRefused as error:
-        await _seal(running, error, caller, None)
+        await refusals.add(_refused(error, caller, None))
         raise
     holder = actors[0].proof if actors and actors[0].proof is not None else subject.proof
     try:
@@ -60,7 +64,7 @@ async def prove(running: Running, caller: Caller) -> Asking:
             )
         parents = await _parents(running, holder, subject.proof, *(each.proof for each in actors if each.proof))
     except IdentityRefused as error:
-        await _seal(running, error, caller, holder)
+        await running.say(_refused(error, caller, holder))
         raise
     return Asking(
         subject=subject.proof,
@@ -99,17 +103,14 @@ async def _parents(running: Running, *proofs: Proof) -> tuple[str, ...]:
     return tuple(chains)
 
 
-async def _seal(running: Running, error: IdentityRefused, caller: Caller, proof: Proof | None) -> None:
-    digest = None if proof is not None else _digest(caller.presented)
-    await running.say(
-        Refused(
-            reason=error.reason,
-            detail=error.message,
-            digest=digest,
-            proof=proof,
-            origin=caller.origin,
-            trace=caller.trace,
-        )
+def _refused(error: IdentityRefused, caller: Caller, proof: Proof | None) -> Refused:
+    return Refused(
+        reason=error.reason,
+        detail=error.message,
+        digest=None if proof is not None else _digest(caller.presented),
+        proof=proof,
+        origin=caller.origin,
+        trace=caller.trace,
     )
 
 

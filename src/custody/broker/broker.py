@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from typing import TypeVar
 
 import msgspec
 
@@ -25,15 +26,18 @@ from custody.broker.desk import (
     RequestState,
     Standing,
 )
+from custody.broker.issuing import Task
 from custody.broker.parts import Parts
 from custody.broker.reaping import Reaper
 from custody.broker.running import REMEMBERED, Running
 from custody.broker.shown import shown_of
-from custody.broker.state.fold import standing_at
-from custody.broker.state.tables import Kept, as_of
+from custody.broker.state.tables import Kept, as_of, standing_at
+from custody.broker.tolling import Refusals
 from custody.errors import ApprovalNeeded, IdentityRefused, IntentRefused, NotFound, PolicyDenied
 from custody.model.broker_terms import Actor, Intent, Proof, Registered
 from custody.model.brokered import Service
+
+R = TypeVar("R")
 
 
 class Broker:
@@ -42,6 +46,7 @@ class Broker:
     def __init__(self, parts: Parts) -> None:
         self.running = Running(parts)
         self.reaper = Reaper(self.running)
+        self.refusals = Refusals(self.running)
         self._flying: dict[str, tuple[str, asyncio.Future[Handed]]] = {}
         self._unclaimed: dict[str, int] = {}
 
@@ -62,12 +67,14 @@ class Broker:
         running = self.running
         running.serving = False
         if running.open:
+            await self.refusals.stop()
             await running.say(Service(what="stopped", version=running.parts.version))
             running.open = False
         await running.write_behind()
 
     async def tick(self) -> None:
-        """End what is due, and what nobody came back for while it was remembered."""
+        """End what is due, and what nobody came back for while it was remembered; seal what was counted."""
+        await self.refusals.tick()
         now = self.running.now()
         for chain in [each for each, until in self._unclaimed.items() if until <= now]:
             del self._unclaimed[chain]
@@ -76,20 +83,21 @@ class Broker:
 
     async def exchange(self, caller: Caller, intent: Intent) -> Handed:
         """Prove, decide, issue and hand over."""
-        asking = await prove(self.running, caller)
+        asking = await prove(self.running, caller, self.refusals)
 
-        async def fresh() -> Handed:
+        async def task() -> Task:
             if intent.renews is not None:
                 raise IntentRefused("its lease renews it", reason="invalid-parameter", where="renews")
-            return await issuing.go(
-                self.running, issuing.task(self.running, asking, intents.check(intent, self.running.parts.secretive))
-            )
+            return issuing.task(self.running, asking, intents.check(intent, self.running.parts.secretive))
 
-        return await self._once(asking, msgspec.json.encode(intent), self._told(asking, fresh))
+        async def fresh() -> Handed:
+            return await issuing.go(self.running, await task())
+
+        return await self._once(asking, msgspec.json.encode(intent), self._told(asking, fresh), task)
 
     async def fetch(self, caller: Caller, request: str) -> Handed:
         """Issue what was approved."""
-        asking = await prove(self.running, caller)
+        asking = await prove(self.running, caller, self.refusals)
 
         async def fresh() -> Handed:
             async with self.running.alone(request):
@@ -99,26 +107,31 @@ class Broker:
                     return await issuing.go(self.running, _again(self.running, asking, kept))
                 return await self._renewed(asking, old, lambda _: _again(self.running, asking, kept))
 
-        return await self._once(asking, request.encode(), self._told(asking, fresh), request=request)
+        async def task() -> Task:
+            return _again(self.running, asking, await self._kept(request))
+
+        return await self._once(asking, request.encode(), self._told(asking, fresh), task, request=request)
 
     async def renew(self, caller: Caller, chain: str, *, reason: str, ttl: int | None = None) -> Handed:
         """A successor for a live credential."""
-        asking = await prove(self.running, caller)
+        asking = await prove(self.running, caller, self.refusals)
 
-        def task(lease: Lease) -> issuing.Task:
+        def successor(lease: Lease) -> Task:
             intent = msgspec.structs.replace(
                 lease.intent, renews=chain, reason=reason, ttl=ttl if ttl is not None else lease.intent.ttl
             )
-            return issuing.task(
-                self.running, asking, intents.check(intent, self.running.parts.secretive), action="Renew"
-            )
+            checked = intents.check(intent, self.running.parts.secretive)
+            return _heir(issuing.task(self.running, asking, checked, action="Renew"), lease.parents)
 
         async def fresh() -> Handed:
-            return await self._renewed(asking, chain, task)
+            return await self._renewed(asking, chain, successor)
 
-        return await self._once(asking, msgspec.json.encode((chain, reason, ttl)), self._told(asking, fresh))
+        async def task() -> Task:
+            return successor(await self._own(asking, chain))
 
-    async def _renewed(self, asking: Asking, chain: str, task: Callable[[Lease], issuing.Task]) -> Handed:
+        return await self._once(asking, msgspec.json.encode((chain, reason, ttl)), self._told(asking, fresh), task)
+
+    async def _renewed(self, asking: Asking, chain: str, task: Callable[[Lease], Task]) -> Handed:
         """Issue the successor of a live lease of the caller's own, and end the lease."""
         async with self.running.alone(f"renew {chain}"):
             lease = await self._own(asking, chain)
@@ -131,10 +144,10 @@ class Broker:
             await ending.by_chain(self.running, chain, cause="renewed", by=by, reason=reason)
             return handed
 
-    def _told(self, asking: Asking, fresh: Callable[[], Awaitable[Handed]]) -> Callable[[], Awaitable[Handed]]:
+    def _told(self, asking: Asking, fresh: Callable[[], Awaitable[R]]) -> Callable[[], Awaitable[R]]:
         """The same, where a refusal before any decision is sealed before it is raised."""
 
-        async def told() -> Handed:
+        async def told() -> R:
             try:
                 return await fresh()
             except (IntentRefused, IdentityRefused) as error:
@@ -145,7 +158,7 @@ class Broker:
 
     async def complete(self, caller: Caller, chain: str) -> Ended:
         """The workload gives its credential back."""
-        asking = await prove(self.running, caller)
+        asking = await prove(self.running, caller, self.refusals)
         try:
             await self._own(asking, chain)
         except IdentityRefused as error:
@@ -187,7 +200,7 @@ class Broker:
     async def requests(self, page: Page, *, state: str | None = None) -> list[Pending]:
         """Requests that needed approval, by id."""
         await self.running.write_behind()
-        found = await asyncio.to_thread(self.running.parts.tables.requests, page, state=state)
+        found = await asyncio.to_thread(self.running.parts.tables.requests, page, now=self.running.now(), state=state)
         return [self._view(each) for each in found]
 
     async def containments(self) -> list[Containment]:
@@ -203,6 +216,7 @@ class Broker:
             for each in fresh:
                 kept = running.state.requests.get(each.request)
                 await running.say(each, chain=None if kept is None else kept.pending.chain)
+                await issuing.answered(running, each)
         return len(fresh)
 
     async def _approved(self, asking: Asking, request: str) -> Kept:
@@ -239,9 +253,18 @@ class Broker:
         return lease
 
     async def _once(
-        self, asking: Asking, what: bytes, fresh: Callable[[], Awaitable[Handed]], *, request: str | None = None
+        self,
+        asking: Asking,
+        what: bytes,
+        fresh: Callable[[], Awaitable[Handed]],
+        task: Callable[[], Awaitable[Task]],
+        *,
+        request: str | None = None,
     ) -> Handed:
-        """The same answer for the same key of the same caller who asks for the same; never a second credential."""
+        """The same answer for the same key of the same caller who asks for the same; never a second credential.
+
+        ``task`` is what the policies are asked about again for a repetition.
+        """
         key = asking.once
         if key is None:
             return await issuing.undisturbed(self.running, _started(fresh))
@@ -253,7 +276,7 @@ class Broker:
         async def first() -> Handed:
             remembered = self.running.remembered(f"{key} {mark}")
             if remembered is not None:
-                return await self._repeated(remembered)
+                return await self._repeated(remembered, asking, await self._told(asking, task)())
             await self._check_unused(asking, key, request)
             handed = await fresh()
             self.running.remember(f"{key} {mark}", handed)
@@ -270,16 +293,27 @@ class Broker:
         self._unclaimed.pop(handed.chain, None)
         return handed
 
-    async def _repeated(self, handed: Handed) -> Handed:
-        """A credential that was handed over already, once more: only while it lives, and that it was is sealed."""
-        lease = await self.running.lease(handed.chain)
-        contained = any(each in self.running.state.contained for each in (lease.identity, *lease.identities))
-        if lease.standing is not Standing.LIVE or contained or self.running.over(lease):
-            raise PolicyDenied("the credential was ended", reason="revoked", found=handed.chain)
-        fields = {"request": handed.request}
+    async def _repeated(self, handed: Handed, asking: Asking, one: Task) -> Handed:
+        """A credential that was handed over already, once more: only while it lives and the policies allow it still.
+
+        That it was handed over again is sealed, and so is a refusal. PolicyDenied.
+        """
+        await self._check_lives(handed, asking)
+        decision = await issuing.once_more(self.running, one)
+        fields = {"request": handed.request, "policy_set": decision.policy_set, "decided": decision.request}
         body = Service(what="repeated", version=self.running.parts.version, fields=fields)
         await self.running.say(body, chain=handed.chain)
+        await self._check_lives(handed, asking)
         return handed
+
+    async def _check_lives(self, handed: Handed, asking: Asking) -> None:
+        lease = await self.running.lease(handed.chain)
+        names = (lease.identity, *lease.identities, *asking.identities)
+        contained = any(each in self.running.state.contained for each in names)
+        if lease.standing is not Standing.LIVE or contained or self.running.over(lease):
+            error = PolicyDenied("the credential was ended", reason="revoked", found=handed.chain)
+            await issuing.refuse(self.running, asking, error)
+            raise error
 
     async def _check_unused(self, asking: Asking, key: str, request: str | None) -> None:
         """A key that was used goes on only to fetch what it asked for; while that is undecided it is asked for once."""
@@ -316,10 +350,17 @@ async def _same(mark: str, mine: str, work: asyncio.Future[Handed]) -> Handed:
     return await asyncio.shield(work)
 
 
-def _again(running: Running, asking: Asking, kept: Kept) -> issuing.Task:
+def _heir(one: Task, parents: tuple[str, ...]) -> Task:
+    """The same, also below the chains that what it goes on from is below."""
+    mine = tuple(dict.fromkeys((*one.asking.parents, *parents)))
+    return msgspec.structs.replace(one, asking=msgspec.structs.replace(one.asking, parents=mine))
+
+
+def _again(running: Running, asking: Asking, kept: Kept) -> Task:
     """The request that was approved, on its way once more: same id, chain, intent and digest, decided afresh."""
     body, pending = kept.body, kept.pending
     one = issuing.task(running, asking, body.intent, action="Renew" if body.intent.renews else "Issue")
+    one = _heir(one, body.parents)
     asked = body.decision.asked
     assert asked is not None
     grants = tally(kept.given, asked, body.digest, running.now()).granted

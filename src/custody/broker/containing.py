@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 from custody.broker import ending
-from custody.broker.desk import Item, Lease, Page, Person, Standing
+from custody.broker.desk import Item, Lease, Person, Standing
 from custody.broker.running import Running
 from custody.broker.state.tables import OVER, as_of
 from custody.errors import NotFound, PolicyDenied
@@ -14,7 +14,6 @@ from custody.model.brokered import Contained, Enabled
 
 ENDS = (Standing.LIVE, Standing.PLANNED, Standing.ENDING, Standing.SURVIVING)
 """How the leases stand that a containment ends."""
-MANY = 500
 
 
 async def contain(
@@ -43,20 +42,12 @@ async def end_all(running: Running, identity: str, *, by: str, reason: str) -> l
 
 async def open_of(running: Running, identity: str) -> list[Lease]:
     """The leases of an identity that are not over, from memory and tables."""
-    found = {
+    now = running.now()
+    rows = await asyncio.to_thread(running.parts.tables.held_by, identity, now=now)
+    found = {each.chain: running.state.leases.get(each.chain, each) for each in rows}
+    found |= {
         each.chain: each for each in running.state.leases.values() if identity in (each.identity, *each.identities)
     }
-    after = None
-    while True:
-        page = Page(after=after, limit=MANY)
-        rows = await asyncio.to_thread(running.parts.tables.leases, page, now=running.now(), identity=identity)
-        for lease in rows:
-            if lease.chain not in found and lease.standing not in OVER:
-                found[lease.chain] = running.state.adopt(lease)
-        if len(rows) < MANY:
-            break
-        after = rows[-1].chain
-    now = running.now()
     return [each for _, each in sorted(found.items()) if as_of(each, now).standing not in OVER]
 
 

@@ -57,7 +57,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """A brokered credential, without its secret. Times are in µs; ``seq`` is of the entry that changed it last.
 
     ``workload``, ``run`` and ``identity`` are of who holds it, ``identities`` of all who take part.
-    ``once`` is what was kept of the caller's idempotency key.
+    ``once`` is what was kept of the caller's idempotency key. ``parents`` are the chains besides ``parent`` that it
+    descends from, as their tokens were presented too: the end of any of them ends it.
     """
 
     chain: str
@@ -88,6 +89,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     server: dict[str, str] = {}
     tries: int = 0
     once: str | None = None
+    parents: tuple[str, ...] = ()
 
 
 class RequestState(StrEnum):
@@ -123,7 +125,10 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handed(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential as it is handed over, once. ``receipt`` is ``CHAIN@SEQ``; ``expires_in`` is in seconds."""
+    """A credential as it is handed over, once. ``receipt`` is ``CHAIN@SEQ``; ``expires_in`` is in seconds.
+
+    Under break-glass ``review`` is the request that somebody else has to approve, and ``review_by`` by when (RFC 3339).
+    """
 
     chain: str
     request: str
@@ -138,6 +143,8 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     identity: str = ""
     ends: Ending | None = None
+    review: str | None = None
+    review_by: str | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):

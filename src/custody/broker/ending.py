@@ -73,6 +73,26 @@ async def _end(running: Running, chain: str, asked: EndAsked) -> Lease:
         return await settle(running, await running.lease(chain, keep=True))
 
 
+async def again(running: Running, chain: str) -> bool:
+    """End a credential once more that was found at its backend after it was over. Whether it was there to be ended.
+
+    What the backend's own state shows decides: who listed it may have done so before it was gone.
+    """
+    async with running.alone(chain):
+        lease = await running.lease(chain)
+        backend = running.backend(lease.backend)
+        if lease.standing not in OVER or backend is None:
+            return False
+        seen = await running.call(backend, backend.look, held_of(lease))
+        if seen.effect in (Effect.GONE, Effect.UNKNOWN):
+            return False
+        running.state.adopt(lease)
+        by = running.parts.broker
+        await running.say(EndAsked(cause="recovered", by=by, reason="found again after its end"), chain=chain)
+        await settle(running, await running.lease(chain))
+        return True
+
+
 async def settle(running: Running, lease: Lease) -> Lease:
     """Bring about an end that was asked for, and seal what is found where it is news. The chain's lock is held."""
     backend = running.backend(lease.backend)
@@ -129,10 +149,10 @@ async def _probed(running: Running, backend: Backend, lease: Lease, held: Held) 
 
 
 async def _below(running: Running, chain: str) -> list[str]:
-    known = set(running.state.below.get(chain, ()))
-    for lease in await asyncio.to_thread(running.parts.tables.below, chain):
-        known.add(running.state.adopt(lease).chain)
-    held = (running.state.leases.get(each) for each in sorted(known))
+    kept = await asyncio.to_thread(running.parts.tables.below, chain, now=running.now())
+    rows = {each.chain: each for each in kept}
+    known = sorted(rows.keys() | running.state.below.get(chain, set()))
+    held = (running.state.leases.get(each, rows.get(each)) for each in known)
     return [each.chain for each in held if each is not None and each.standing not in OVER]
 
 

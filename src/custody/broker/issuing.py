@@ -3,24 +3,29 @@
 What is sealed when: the request with its decision and plan before the backend is called; what came of it before
 anything is handed over. A broker that stops between any two steps leaves either no credential or a sealed plan that
 the reaper ends (``reaping``).
+
+Under break-glass nobody approves first. What it takes instead: a policy that says so and names who approves afterwards,
+whose request is sealed before anything is made; a life that ends before their time is over; a line that says it aloud.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from hashlib import sha256
 
 import msgspec
 
 from custody.broker import ending
+from custody.broker import intent as intents
 from custody.broker.asking import Asking
 from custody.broker.backends.backend import Backend, Made, Order
 from custody.broker.clock import chain_id, request_id
 from custody.broker.desk import Handed, Standing
 from custody.broker.policy.engine import Situation
 from custody.broker.running import Running
-from custody.broker.shown import shown_of
+from custody.broker.shown import lapses, shown_of
 from custody.errors import (
     ApprovalNeeded,
     BackendFailed,
@@ -31,13 +36,16 @@ from custody.errors import (
     PolicyDenied,
 )
 from custody.model.broker_terms import ApprovalRef, Decision, Intent, Plan, Verdict
-from custody.model.brokered import Entry, Failed, Issued, Refused, Request
+from custody.model.brokered import Approved, Entry, Failed, Issued, Refused, Request
 from custody.model.events import MICROSECONDS
 from custody.model.times import microseconds, text
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One request on its way. ``request`` and ``chain`` are new, or those of the request that was approved."""
+    """One request on its way. ``request`` and ``chain`` are new, or those of the request that was approved.
+
+    ``review`` and ``review_by``: see ``model.brokered.Request``.
+    """
 
     asking: Asking
     intent: Intent
@@ -48,10 +56,19 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None = None
     approvers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     approvals: tuple[ApprovalRef, ...] = ()
+    review: str | None = None
+    review_by: str | None = None
 
 
 def task(running: Running, asking: Asking, intent: Intent, *, action: str = "Issue") -> Task:
-    """A new request. IntentRefused where the broker has no such backend."""
+    """A new request. IntentRefused where the broker has no such backend, or it would prolong a break-glass."""
+    if intent.break_glass and action != "Issue":
+        raise IntentRefused(
+            "what was issued under break-glass is not renewed",
+            reason="break-glass-renewed",
+            where="break_glass",
+            advice="Ask for another one: somebody has to approve that as well.",
+        )
     backend = running.backend(intent.backend)
     if backend is None:
         known = ", ".join(sorted(running.parts.backends))
@@ -94,12 +111,16 @@ def _undelivered(running: Running, done: asyncio.Future[Handed]) -> None:
 
 async def go(running: Running, one: Task) -> Handed:
     """Decide, and where it is allowed issue. Nobody ends the chain while it is made: they wait, and end it then."""
+    if one.intent.break_glass and one.digest is not None:
+        raise IntentRefused("it was issued when it was asked for", reason="break-glass-issued", where=one.request)
     decision = await _decide(running, one)
     if decision.verdict is not Verdict.ALLOW:
         await _say_no(running, one, decision)
     order = _order(running, one, await _ttl(running, one, decision))
     plan = one.backend.plan(order)
     async with running.alone(one.chain):
+        if one.intent.break_glass:
+            one = await _ask_afterwards(running, one, decision)
         entry = await running.say(_request(running, one, decision, plan), chain=one.chain)
         if _contained(running, one) is not None:
             await running.say(_nothing(one, "contained"), chain=one.chain)
@@ -113,6 +134,42 @@ def _contained(running: Running, one: Task) -> str | None:
     """An identity that takes part and is contained."""
     identities = (one.asking.registered.identity, *one.asking.identities)
     return next((each for each in identities if each in running.state.contained), None)
+
+
+async def once_more(running: Running, one: Task) -> Decision:
+    """Decide again what was issued a moment ago, for a repetition. PolicyDenied, sealed, for anything but an allow.
+
+    Nothing is asked of people for a repetition: where they would have to agree now it is denied.
+    """
+    decision = await _decide(running, one)
+    if decision.verdict is Verdict.APPROVAL:
+        decision = intents.denied(decision, "approval-needed")
+    if decision.verdict is not Verdict.ALLOW:
+        await _say_no(running, one, decision)
+    return decision
+
+
+async def answered(running: Running, said: Approved) -> None:
+    """End what was issued under break-glass when the one who was asked afterwards denies it."""
+    if said.verdict != "deny" or not said.counts:
+        return
+    kept = running.state.requests.get(said.request)
+    kept = kept or await asyncio.to_thread(running.parts.tables.request, said.request)
+    if kept is not None and kept.body.intent.break_glass and kept.pending.chain is not None:
+        chain, by = kept.pending.chain, said.approver
+        with suppress(NotFound):  # it was asked for, and never made
+            await ending.by_chain(running, chain, cause=intents.GLASS, by=by, reason=said.reason)
+
+
+async def _ask_afterwards(running: Running, one: Task, decision: Decision) -> Task:
+    """Seal the request in which people are asked to approve what is about to be issued, before it is."""
+    asking = msgspec.structs.replace(one.asking, once=None)
+    request = request_id(running.now(), running.parts.random)
+    about = msgspec.structs.replace(one, request=request, asking=asking)
+    body = _request(running, about, msgspec.structs.replace(decision, verdict=Verdict.APPROVAL, why=""), None)
+    by = text(lapses(body))
+    await running.say(msgspec.structs.replace(body, review_by=by), chain=one.chain)
+    return msgspec.structs.replace(one, review=request, review_by=by)
 
 
 async def _decide(running: Running, one: Task) -> Decision:
@@ -135,19 +192,29 @@ async def _decide(running: Running, one: Task) -> Decision:
         parent_live=await _parent_live(running, one),
         origin=asking.origin,
     )
-    decision = parts.policies.decide(situation)
+    broken = one.intent.break_glass
+    decision = intents.broken(parts.policies, situation, one.chain) if broken else parts.policies.decide(situation)
     if decision.verdict is not Verdict.DENY and (contained or situation.parent_live is False):
-        why = "contained" if contained else "parent-over"
-        return msgspec.structs.replace(decision, verdict=Verdict.DENY, why=why, policies=(), max_ttl=None, asked=None)
+        return intents.denied(decision, "contained" if contained else "parent-over")
     return decision
 
 
+def _others(one: Task) -> tuple[str, ...]:
+    """The chains besides the parent that it descends from."""
+    return tuple(each for each in one.asking.parents if each != one.intent.parent)
+
+
 async def _parent_live(running: Running, one: Task) -> bool | None:
-    """Whether the chain that this one descends from lives and is the caller's; None without one."""
-    if one.intent.parent is None:
+    """Whether every chain that this one descends from lives and is the caller's; None without any."""
+    chains = dict.fromkeys((*([one.intent.parent] if one.intent.parent else []), *one.asking.parents))
+    if not chains:
         return None
+    return all([await _lives(running, one, chain) for chain in chains])
+
+
+async def _lives(running: Running, one: Task, chain: str) -> bool:
     try:
-        parent = await running.lease(one.intent.parent)
+        parent = await running.lease(chain)
     except NotFound:
         return False
     asking = one.asking
@@ -165,6 +232,8 @@ async def _ttl(running: Running, one: Task, decision: Decision) -> int:
     ttl = _longest(running, one)
     if decision.max_ttl is not None:
         ttl = min(ttl, decision.max_ttl)
+    if one.intent.break_glass and decision.asked is not None:  # unapproved, it is over when somebody should have
+        ttl = min(ttl, intents.GLASS_TTL, decision.asked.within)
     for chain in {*one.asking.parents, *([one.intent.parent] if one.intent.parent else [])}:
         parent = await running.lease(chain)
         ttl = min(ttl, max(0, (parent.not_after - running.now()) // MICROSECONDS))
@@ -182,6 +251,7 @@ def _order(running: Running, one: Task, ttl: int) -> Order:
         ttl=ttl,
         now=running.now(),
         actors=tuple(each.subject for each in asking.actors),
+        certificate=asking.holder.digest if asking.holder.method == "spiffe-x509" else None,
     )
 
 
@@ -201,6 +271,9 @@ def _request(running: Running, one: Task, decision: Decision, plan: Plan | None)
         origin=asking.origin,
         idempotency=asking.once,
         trace=asking.trace,
+        parents=_others(one),
+        review=one.review,
+        review_by=one.review_by,
     )
     if one.digest is not None or decision.asked is None:
         return body  # nobody is shown it
@@ -238,6 +311,10 @@ async def _issue(running: Running, one: Task, decision: Decision, order: Order, 
         raise
     try:
         entry = await running.say(_issued(running, one, decision, made, order), chain=one.chain)
+        if one.intent.break_glass:
+            by, due = one.asking.holder.workload, (one.review, one.review_by)
+            for each in intents.aloud(one.intent, one.chain, made, by, due):
+                await running.say(each, chain=one.chain)
     except EvidenceUnavailable:
         await ending.quietly(running, one.backend, one.chain, plan, made)
         raise
@@ -284,6 +361,7 @@ def _issued(running: Running, one: Task, decision: Decision, made: Made, order: 
         reason=one.intent.reason,
         server=made.server,
         trace=asking.trace,
+        parents=_others(one),
     )
 
 
@@ -303,6 +381,8 @@ def _handed(one: Task, decision: Decision, made: Made, order: Order, entry: Entr
         decision=decision,
         identity=one.asking.registered.identity,
         ends=one.backend.ends,
+        review=one.review,
+        review_by=one.review_by,
     )
 
 

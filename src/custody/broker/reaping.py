@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from custody.broker import ending
 from custody.broker.desk import Lease, RequestState, Standing
 from custody.broker.running import Running
-from custody.broker.state.fold import standing_at
-from custody.errors import BrokerError, CustodyError, NotFound
+from custody.broker.state.tables import OVER, parents_of, standing_at
+from custody.errors import BackendFailed, BrokerError, CustodyError, NotFound
 from custody.model.broker_terms import Ending
 from custody.model.brokered import Failed, Service
 from custody.model.events import MICROSECONDS
@@ -41,21 +42,43 @@ class Reaper:
         return len(left)
 
     async def orphans(self) -> list[str]:
-        """Credentials with a receipt of this broker that its log does not know: sealed, not touched."""
+        """Credentials with a receipt of this broker that its log does not know: sealed, not touched.
+
+        One of a chain that the log knows to be over is ended again, and that is sealed too.
+        """
         running, found = self._running, []
         for name, backend in running.parts.backends.items():
-            known = running.state.leases.__contains__
             try:
-                names = await running.call(backend, backend.orphans, known)
+                names = await running.call(backend, backend.orphans, self._open)
             except BrokerError:
                 continue
-            for each in names:
-                if each not in self._told and await asyncio.to_thread(running.parts.tables.lease, each) is None:
-                    found.append(each)
-                    self._told.add(each)
-                    fields = {"backend": name, "chain": each}
-                    await running.say(Service(what="orphan", version=running.parts.version, fields=fields))
+            found += [each for each in names if await self._orphaned(name, each)]
         return found
+
+    def _open(self, chain: str) -> bool:
+        """Whether a chain is known, and more is to become of it. Asked from a backend's thread."""
+        lease = self._running.state.leases.get(chain)
+        return lease is not None and lease.standing not in OVER
+
+    async def _orphaned(self, backend: str, chain: str) -> bool:
+        """Say of a credential that it is no chain's of the log, or end it again. Whether there was something to say."""
+        running = self._running
+        fields = {"backend": backend, "chain": chain}
+        try:
+            lease = await running.lease(chain)
+        except NotFound:
+            if chain in self._told:
+                return False
+            self._told.add(chain)
+        else:
+            fields["standing"] = lease.standing
+            try:
+                if lease.backend != backend or not await ending.again(running, chain):
+                    return False
+            except BackendFailed:
+                return False  # it is looked for again in some minutes
+        await running.say(Service(what="orphan", version=running.parts.version, fields=fields))
+        return True
 
     async def tick(self) -> int:
         """End what is due, a few at a time, and say which requests lapsed; gives how many ends were tried."""
@@ -79,14 +102,10 @@ class Reaper:
         """Find what lives below a parent that is over: a broker that stopped may not have come to it."""
         running = self._running
         for lease in list(running.state.leases.values()):
-            if lease.parent is None or lease.standing is not Standing.LIVE:
-                continue
-            try:
-                parent = await running.lease(lease.parent)
-            except NotFound:
-                continue
-            if parent.standing not in (Standing.LIVE, Standing.PLANNED):
-                running.state.doomed.add(lease.chain)
+            for name in parents_of(lease) if lease.standing is Standing.LIVE else ():
+                with suppress(NotFound):
+                    if (await running.lease(name)).standing not in (Standing.LIVE, Standing.PLANNED):
+                        running.state.doomed.add(lease.chain)
 
     async def _one(self, lease: Lease) -> None:
         running, cause = self._running, self._cause(lease) or ""

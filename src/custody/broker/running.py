@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 from custody.broker.backends.backend import Backend, Secret
 from custody.broker.desk import Handed, Lease
 from custody.broker.parts import Parts
+from custody.broker.reachable import Reachable
 from custody.broker.state.fold import State
 from custody.broker.state.tables import OVER, Changes, Loaded
 from custody.errors import EvidenceUnavailable, NotFound
@@ -31,6 +32,7 @@ class Running:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.state = State()
+        self.reachable = Reachable()
         self.open = self.serving = False
         self.unsaved: list[Changes] = []
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -59,7 +61,7 @@ class Running:
             for chain in (entry.chain, entry.body.renews if isinstance(entry.body, Issued) else None):
                 if chain is not None and not isinstance(entry.body, Request):
                     with suppress(NotFound):
-                        await self.lease(chain, keep=True)
+                        self.state.adopt(await self.lease(chain))
             self.state.apply(entry)
         self.parts.evidence.watch(self._seen)
         self.open = True
@@ -113,10 +115,9 @@ class Running:
         return self.parts.backends.get(name)
 
     async def call(self, backend: Backend, what: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a backend's method: here where it is quick, else in a thread."""
-        if backend.quick:
-            return what(*args, **kwargs)
-        return await asyncio.to_thread(what, *args, **kwargs)
+        """Call a backend's method: here where it is quick, else in a thread. How it went is remembered."""
+        with self.reachable.watching(backend, getattr(what, "__name__", ""), self.now):
+            return what(*args, **kwargs) if backend.quick else await asyncio.to_thread(what, *args, **kwargs)
 
     @asynccontextmanager
     async def alone(self, chain: str) -> AsyncIterator[None]:

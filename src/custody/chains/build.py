@@ -31,6 +31,7 @@ TABLES: dict[str, str] = {
     "key_runs": "SELECT * FROM key_runs ORDER BY key, run, link",
     "sessions": "SELECT * FROM sessions ORDER BY key, session",
     "brokered": "SELECT * FROM brokered ORDER BY key",
+    "broker_entries": "SELECT * FROM broker_entries ORDER BY broker, seq",
     "receipts": "SELECT * FROM receipts ORDER BY key, chain",
     "approvals": "SELECT * FROM approvals ORDER BY key, time, leaf, via",
     "told": "SELECT * FROM told ORDER BY key, time, leaf",

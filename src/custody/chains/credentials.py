@@ -154,14 +154,18 @@ SUSPECTS = f"""
 
 LINEAGES = """
     CREATE OR REPLACE TABLE lineages AS
-    SELECT i.key, concat(coalesce(i.subject, ''), chr(0), i.workload) AS lineage,
-           min(i.issued_at) OVER (PARTITION BY i.subject, i.workload) AS first_issued,
-           first_value(i.leaf) OVER (PARTITION BY i.subject, i.workload ORDER BY i.issued_at, i.event) AS first_leaf,
-           rank() OVER (PARTITION BY i.subject, i.workload ORDER BY i.issued_at) AS position,
-           count(*) OVER (PARTITION BY i.subject, i.workload) AS size
-    FROM issues i
-    WHERE i.workload IS NOT NULL AND i.granularity IN ('instance', 'node', 'pod', 'process', 'run')
-      AND NOT i.disputed
+    SELECT key, concat(coalesce(subject, ''), chr(0), run) AS lineage,
+           min(issued_at) OVER (PARTITION BY subject, run) AS first_issued,
+           first_value(leaf) OVER (PARTITION BY subject, run ORDER BY issued_at, event) AS first_leaf,
+           rank() OVER (PARTITION BY subject, run ORDER BY issued_at) AS position,
+           count(*) OVER (PARTITION BY subject, run) AS size
+    FROM (
+        SELECT i.key, i.subject, coalesce(b.run, i.workload) AS run, i.issued_at, i.event, i.leaf
+        FROM issues i
+        LEFT JOIN brokered b ON b.key = i.key
+        WHERE i.workload IS NOT NULL AND i.granularity IN ('instance', 'node', 'pod', 'process', 'run')
+          AND NOT i.disputed
+    ) bound
 """
 """The successive credentials of one workload run. Bound to an account only, nothing says that two share a run; an
 issuance in conflict can not date the others."""

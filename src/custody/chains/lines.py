@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from custody.chains import broker_entries
 from custody.chains.brokered import BROKER, SEQ, SOURCE
 from custody.engine.duck import Engine
 from custody.model.brokered import NO_LINE
@@ -55,7 +56,7 @@ STRETCHES = """
     GROUP BY broker, part
 """
 
-STEPS = (LINES, JUDGED, STRETCHES)
+STEPS = (LINES, JUDGED, STRETCHES, broker_entries.ENTRIES)
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +95,10 @@ def is_change(problem: str) -> bool:
 
 
 def build(engine: Engine) -> bool:
-    """Make ``broker_stretches``; tells whether any line of a broker was read."""
+    """Make ``broker_stretches`` and ``broker_entries``; tells whether any line of a broker was read."""
     if not engine.number(ANY):
         engine.table("broker_stretches", COLUMNS, [])
+        engine.table("broker_entries", broker_entries.COLUMNS, [])
         return False
     for step in STEPS:
         engine.run(step)

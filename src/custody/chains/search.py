@@ -43,6 +43,11 @@ def needs_parts(text: str) -> bool:
     return not (any(each.fullmatch(text) for each in whole) or _address(text) or _typed(text))
 
 
+def may_name(text: str) -> bool:
+    """Whether a register could know somebody by this text: a name or typed key, and nothing that a server counts."""
+    return not (any(each.fullmatch(text) for each in (ACCESS_KEY, CREDENTIAL, CHAIN, REQUEST)) or _address(text))
+
+
 def by_table(engine: Engine, text: str) -> Searched:
     """Search the small tables: keys, sessions, principals, workloads, addresses."""
     if _address(text):

@@ -1,5 +1,7 @@
 """One credential, step by step: from the derived tables to a ``Chain``."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from custody.chains import beside
@@ -79,6 +81,11 @@ def steps(engine: Engine, found: Credential) -> tuple[Step, ...]:
     """Every step in the order of time and stage, from the start of its run to the end of it."""
     every = [*_issue(found), *_run(found), *_uses(engine, found.key), *_ends(engine, found.key)]
     every += beside.steps(engine, found.key)
+    return ordered(every)
+
+
+def ordered(every: Iterable[Step]) -> tuple[Step, ...]:
+    """Steps in the order of time and stage."""
     return tuple(sorted(every, key=_place))
 
 

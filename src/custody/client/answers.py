@@ -70,6 +70,8 @@ class _Receipt(msgspec.Struct, frozen=True, kw_only=True):
     request: Plain
     not_after: Time
     keys: tuple[str, ...] = ()
+    review: Plain | None = None
+    review_by: Plain | None = None
 
 
 class _Handover(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +100,8 @@ def credential_of(answer: Answer) -> Credential:
         fields=Fields(fields),
         scope=tuple(found.scope.split()),
         keys=found.custody.keys,
+        review=found.custody.review,
+        review_by=found.custody.review_by,
     )
 
 

@@ -40,7 +40,8 @@ class Asked(TypedDict, total=False):
     ``details`` are RFC 9396 ``authorization_details``. ``ttl`` and ``wait`` are in seconds: ``wait`` is how long to
     wait for the approval of people (None: not at all), and ``on_pending`` is told the request's id when that begins.
     ``parent`` is the chain that this one descends from, ``actor`` who acts for the identity. ``idempotency`` is made
-    where it is left out.
+    where it is left out. ``break_glass``: nobody can approve first, and somebody else will have to afterwards; it takes
+    a ``reason`` and a ``ticket``.
     """
 
     audience: str | Sequence[str]
@@ -52,6 +53,8 @@ class Asked(TypedDict, total=False):
     run: str | None
     ttl: int | None
     parent: str | None
+    reason: str | None
+    break_glass: bool
     actor: Identity | None
     idempotency: str | None
     wait: float | None
@@ -221,6 +224,8 @@ def _form(backend: str, asked: Asked) -> list[tuple[str, str]]:
         "run": asked.get("run"),
         "ttl": None if ttl is None else str(ttl),
         "parent": asked.get("parent"),
+        "reason": asked.get("reason"),
+        "break_glass": "true" if asked.get("break_glass") else None,
     }
     return pairs + [(name, value) for name, value in texts.items() if value]
 

@@ -40,7 +40,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kind`` is that of the backend (``postgresql``, ``aws_sts``, ``jwt``). ``chain`` is its chain id and ``receipt``
     where the broker's log has it: pointers, which prove nothing by themselves. ``expires`` is in UTC, ``keys`` are the
-    custody keys by which the target's log knows it.
+    custody keys by which the target's log knows it. Under break-glass ``review`` is the request that somebody else has
+    to approve, and ``review_by`` by when (RFC 3339).
     """
 
     kind: str
@@ -51,6 +52,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     fields: Fields
     scope: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    review: str | None = None
+    review_by: str | None = None
 
     def environment(self, kind: str | None = None, *, prefix: str | None = None) -> dict[str, str]:
         """The variables that hand the credential to a program; see ``environment.variables``. UsageError."""

@@ -67,7 +67,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``backend`` names one of the broker's backends. ``details`` are RFC 9396 ``authorization_details``, each a JSON
     object in its text form as it was sent. ``ttl`` is in seconds, None: as long as policy and backend allow. ``run``,
     ``ticket`` and ``purpose`` are the requester's word. ``parent`` is the chain whose credential this one descends
-    from, ``renews`` the chain that it takes over from: with it ``reason`` is needed.
+    from, ``renews`` the chain that it takes over from: with it ``reason`` is needed. ``break_glass``: nobody is there
+    to approve before, and somebody has to afterwards; with it ``reason`` and ``ticket`` are needed.
     """
 
     backend: str
@@ -82,6 +83,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent: str | None = None
     renews: str | None = None
     reason: str | None = None
+    break_glass: bool = False
 
 
 class PolicyRef(msgspec.Struct, frozen=True, gc=False):

@@ -35,6 +35,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     ``registered`` is the entry of the register of who will hold the credential; ``identities`` are all that take part,
     where there are more: of whom it is for, and of every actor.
     ``digest`` is the SHA-256 (hex) of the request as approvers are shown it (``broker.shown``), empty where nobody was.
+    ``parents`` are the chains besides ``intent.parent`` that it descends from, as their tokens were presented too: the
+    end of any of them ends it. Under break-glass ``review`` is the request in which people are asked afterwards, and
+    ``review_by`` when they have to have approved it.
     """
 
     request: str
@@ -50,6 +53,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     origin: str | None = None
     idempotency: str | None = None
     trace: str | None = None
+    parents: tuple[str, ...] = ()
+    review: str | None = None
+    review_by: str | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="refused", omit_defaults=True):
@@ -93,7 +99,8 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="i
     ``keys`` are the keys by which the target's log knows it, as the server answered them, the first the credential's
     own. It repeats what a reader of this entry alone needs: who asked (``requester``, ``run``), what was presented
     (``parent``: the credential key of the proof), by which policies, on whose approval. ``decided`` is the ``seq`` of
-    the request's entry: with the chain id, the receipt that the credential carries.
+    the request's entry: with the chain id, the receipt that the credential carries. ``parents`` are the chains besides
+    ``descends`` that it descends from.
     """
 
     request: str
@@ -121,6 +128,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="i
     reason: str | None = None
     server: dict[str, str] = {}
     trace: str | None = None
+    parents: tuple[str, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="failed", omit_defaults=True):
@@ -202,6 +210,9 @@ class Enabled(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 class Glass(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="break-glass", omit_defaults=True):
     """A step of a break-glass credential: ``prepared``, ``opened``, ``used``, ``ended``, ``rotated`` or ``reviewed``.
 
+    ``issued``: the broker gave one to a workload that asked for it so; its id is that of the chain with ``bg-``.
+    ``rotate-by`` and ``review-by`` say by when (``not_after``) it has to be rotated, or what was given has to be
+    approved by a second one.
     ``people`` are those who took part, as keys. ``offline`` says that it was written without the broker and taken in
     later; ``signature`` is then the detached signature over the entry of the journal, as text.
     """

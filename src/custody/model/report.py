@@ -5,14 +5,11 @@ Field names are the documented JSON (docs/json.md). Times are microseconds in th
 
 import msgspec
 
+from custody.model import leaf as sealed_at
+from custody.model.broker_told import Brokered
 from custody.model.verdicts import Finding
 
-
-class LeafRef(msgspec.Struct, frozen=True):
-    """A leaf of a log: what every claim cites."""
-
-    log: str
-    index: int
+LeafRef = sealed_at.LeafRef
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -285,6 +282,7 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     ``mentions`` are records with duplicate keys, which are not understood, whose bytes hold what was asked for.
     After ``provable_until`` the chain can no longer be proved from the original systems: ``provable_by`` is the source
     that forgets first. Both are None where no source of it says how long it keeps its records.
+    ``brokered`` is what the sealed lines of the broker tell that issued it, None where none did.
     """
 
     credential: str
@@ -318,3 +316,4 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     provable_until: str | None = None
     provable_by: str | None = None
     mentions: tuple[LeafRef, ...] = ()
+    brokered: Brokered | None = None

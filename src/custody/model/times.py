@@ -1,6 +1,7 @@
 """Times in every table are microseconds since 1970-01-01T00:00:00Z; people and JSON see RFC 3339 text in UTC."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -9,8 +10,14 @@ def text(microseconds: int | None) -> str | None:
     """RFC 3339 in UTC: whole seconds where the time has no fraction, else microseconds. None stays None."""
     if microseconds is None:
         return None
-    moment = EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z" if rest else f"{_second(seconds)}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """A whole second: times that are told come in order, or are alike, so most are asked for again."""
+    return (EPOCH + timedelta(seconds=seconds)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def until_text(microseconds: int) -> str:

@@ -7,20 +7,25 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from custody.chains import beside, retention, search, stored, trace
+from custody.chains import beside, broker_states, retention, search, stored, trace
 from custody.chains.tree import Tree, tree
 from custody.errors import NotFound
+from custody.model.broker_told import Brokered
 from custody.model.report import Answer, Chain, LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Verdict
-from custody.pipeline import mappings
+from custody.pipeline import brokered_chains, mappings
 from custody.pipeline.erasing.erased import ErasedRecord, erased
 from custody.pipeline.forwarded import Forwarded, forwarded, names_of
 from custody.pipeline.tables import Answers, answers
+from custody.register import named
 from custody.rules import judging
 from custody.settings.catalog import Settings
 
 SHOWN = 40
+ENDS = ("end", "revoke", "expire")
+TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"  # noqa: S105  # the beginning of a name, no secret
+"""What every type of RFC 8693 begins with: it says nothing beside the step."""
 FINDING = re.compile(r"f-[0-9a-f]{8,64}")
 LEAF = re.compile(r"operations:([0-9]{1,15})")
 SEARCHED_SKIPS = 5000
@@ -32,6 +37,7 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
 
     ``erased`` are the records that the query names and whose bytes are gone.
     ``delegation`` is the tree that the one credential belongs to, where that was asked for instead of its chain.
+    ``requests`` are those made of a broker that the query names and of which no credential came.
     """
 
     query: str
@@ -43,6 +49,12 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
     forwarded: Forwarded | None = None
     delegation: Tree | None = None
     erased: tuple[ErasedRecord, ...] = ()
+    requests: tuple[Brokered, ...] = ()
+
+    @property
+    def is_anything(self) -> bool:
+        """Whether anything at all was found."""
+        return bool(self.hits or self.mentions or self.erased or self.requests)
 
     def searched_for(self) -> search.Searched:
         """The search alone."""
@@ -50,7 +62,10 @@ class Traced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(settings: Settings, query: str) -> Traced:
-    """Trace ``query``: a key, session, event id, leaf, finding, address, instance, role, resource or user agent."""
+    """Trace ``query``: a key, session, event id, leaf, finding, address, instance, role, resource or user agent.
+
+    Also what a broker gave out: chain and request ids, receipts, W3C trace ids; and names of the register.
+    """
     with answers(settings) as open_tables:
         return traced(open_tables, query)
 
@@ -70,6 +85,7 @@ def delegation(settings: Settings, query: str) -> Traced:
             searched=found.searched,
             mentions=named,
             delegation=whole,
+            requests=() if whole is not None else brokered_chains.without_credential(tables, query),
         )
 
 
@@ -77,8 +93,9 @@ def traced(tables: Answers, query: str) -> Traced:
     """The same over tables that are open already."""
     found, named = resolve(tables, query), mentions(tables, query)
     keys = [hit.key for hit in found.hits]
+    requests = brokered_chains.without_credential(tables, query)
     alone = next(iter(forwarded(tables, keys)), None) if len(keys) == 1 else None
-    if len(keys) == 1 and alone is None:
+    if len(keys) == 1 and alone is None and not requests:
         chains = chains_of(tables, [found.hits[0].key])
         if chains:
             chain = msgspec.structs.replace(chains[0], mentions=named)
@@ -92,6 +109,7 @@ def traced(tables: Answers, query: str) -> Traced:
         mentions=named,
         forwarded=alone,
         erased=() if keys else _erased(tables, query),
+        requests=requests,
     )
 
 
@@ -115,13 +133,27 @@ def mentions(tables: Answers, query: str) -> tuple[LeafRef, ...]:
 def resolve(tables: Answers, query: str) -> search.Searched:
     """The credentials that a query means."""
     query = _subject(tables, query) if FINDING.fullmatch(query) else query
-    found = search.by_table(tables.engine, query)
+    under = brokered_chains.trace_of(query)
+    traced_by = search.Searched(hits=(), searched=()) if under is None else brokered_chains.by_trace(tables, under)
+    if traced_by.hits:
+        return traced_by
+    found = _by_table(tables, query, traced_by.searched)
     if found.hits or not search.needs_parts(query):
         return found
     leaves = event_leaves(tables, query)
     tables.all_parts()
     more = search.by_parts(tables.engine, query, leaves)
     return search.Searched(hits=more.hits, searched=(*found.searched, *more.searched))
+
+
+def _by_table(tables: Answers, query: str, before: tuple[str, ...]) -> search.Searched:
+    """What the small tables answer. A name of the register leads to every credential of its identity."""
+    found = search.by_table(tables.engine, query)
+    of_name = named.credentials(tables.engine, query, alias=not found.hits) if search.may_name(query) else ()
+    hits = {hit.key: hit for hit in (*(search.Hit(key=k, how=named.HOW, weight=n) for k, n in of_name), *found.hits)}
+    ranked = sorted(hits.values(), key=lambda hit: (-hit.weight, hit.key))
+    searched = (*before, *found.searched, *((named.HOW,) if search.may_name(query) else ()))
+    return search.Searched(hits=tuple(ranked[: search.LIMIT]), searched=searched)
 
 
 def _subject(tables: Answers, finding: str) -> str:
@@ -149,7 +181,20 @@ def chains_of(tables: Answers, keys: Sequence[str]) -> list[Chain]:
     verdicts = judging.verdicts_of(engine, tables.rules, tables.versions, keys)
     found = [trace.credential(engine, key) for key in keys]
     kept = retention.provable(engine, keys)
-    return [_chain(tables, each, verdicts[each.key], kept.get(each.key)) for each in found if each is not None]
+    told = brokered_chains.of_keys(tables, keys)
+    chains = (_chain(tables, each, verdicts[each.key], kept.get(each.key)) for each in found if each is not None)
+    return [_with_broker(chain, told.get(chain.keys[0])) for chain in chains]
+
+
+def _with_broker(chain: Chain, told: Brokered | None) -> Chain:
+    """The chain with what the broker that issued it tells; its steps of the end stand for those of the same lines."""
+    if told is None:
+        return chain
+    more = broker_states.steps(told)
+    places = {step.leaf for step in more}
+    kept = (step for step in chain.stages if step.leaf not in places or step.stage not in ENDS)
+    steps = (msgspec.structs.replace(step, text=step.text.replace(TOKEN_TYPE, "")) for step in kept)
+    return msgspec.structs.replace(chain, brokered=told, stages=trace.ordered((*steps, *more)))
 
 
 def _chain(

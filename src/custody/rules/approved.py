@@ -1,6 +1,7 @@
-"""Was the credential approved, where the contract asks for it: before its use, by another, by enough people?
+"""Was the credential approved, where the contract or a policy asks for it: in time, by another, by enough people?
 
-What a broker issued had to be approved before its issue, for exactly the request that was decided.
+What a broker issued had to be approved before its issue, for exactly the request that was decided. Approvals that its
+own policies asked for are asked for without a contract too: none sealed before the issue is a violation.
 
 An approval proves only what reaches the credential by exact links that issuers assert. One that reaches it through a
 session name or a ticket's key is a claim, though what such a claim shows to be wrong is worth acting on.
@@ -18,6 +19,7 @@ from custody.model.verdicts import (
     Best,
     Question,
     Severity,
+    State,
     Verdict,
     indicated,
     not_applicable,
@@ -25,6 +27,7 @@ from custody.model.verdicts import (
     unproven,
     violated,
 )
+from custody.rules.approved_demand import DEMANDS, Demand, unasked, unsealed
 from custody.rules.approving import DENY, GRANT, WITHDRAW, Given, People, given_of, members_of
 from custody.rules.packed import framed, named
 from custody.rules.rule import Rule
@@ -55,7 +58,7 @@ FACTS = f"""
         SELECT key, requester FROM facts WHERE requester IS NOT NULL
         UNION
         SELECT key, executor FROM facts WHERE executor IS NOT NULL
-    ), known AS (
+    ), {DEMANDS}, known AS (
         SELECT p.key, p.name, TRUE AS exact, m.ended, m.leaf, m.party, m.signer
         FROM people p JOIN parties m ON m.member = p.name
         UNION
@@ -67,7 +70,7 @@ FACTS = f"""
 })) AS members
         FROM known
         GROUP BY key
-    )
+    ), decided_on AS (
     SELECT f.key, min(f.needed) AS needed, max(f.skew) AS skew, min(f.used_for) AS used_for, min(f.via) AS via,
            array_sort(array_agg(DISTINCT {
     framed(
@@ -87,10 +90,22 @@ FACTS = f"""
     FROM facts f
     LEFT JOIN told_of t ON t.key = f.key
     GROUP BY f.key
+    ), every_key AS (
+        SELECT key FROM decided_on
+        UNION
+        SELECT key FROM demanded
+    )
+    SELECT e.key, f.needed, f.skew, f.used_for, f.via, f.given, f.members, f.leaves, d.demand, d.demand_key,
+           d.demand_leaf, d.decided_leaf, d.key IS NOT NULL AS brokered, d.named, d.broken, d.same, d.whole
+    FROM every_key e
+    LEFT JOIN decided_on f ON f.key = e.key
+    LEFT JOIN demanded d ON d.key = e.key
 """
 
 
 DIGEST = 64
+WORST = (State.VIOLATED, State.UNPROVEN, State.PROVED)
+"""Of two demands the one that is met least."""
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -107,6 +122,29 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     given: list[str] | None
     members: list[str] | None
     leaves: list[int] | None
+    demand: str | None
+    demand_key: str | None
+    demand_leaf: int | None
+    decided_leaf: int | None
+    brokered: bool | None
+    named: bool | None
+    broken: bool | None
+    same: bool | None
+    whole: bool | None
+
+    def demanded(self) -> Demand:
+        """What the policies of the broker asked for."""
+        return Demand(
+            demand=self.demand,
+            key=self.demand_key,
+            leaf=self.demand_leaf,
+            decided_leaf=self.decided_leaf,
+            issue_leaf=self.issue_leaf,
+            named=bool(self.named),
+            broken=bool(self.broken),
+            same=bool(self.same),
+            whole=bool(self.whole),
+        )
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,17 +160,28 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(row: Row, contract: Contract) -> Verdict:
-    """Not applicable where no contract asks; else what the approvals that reach the credential show."""
+    """Not applicable where neither contract nor policy asks; else what the approvals that reach it show: the worst."""
     asked = next((each.approval for each in contract.classes if each.name == row.identity_class), None)
-    if asked is None:
-        return not_applicable("no contract asks for approval")
+    known = row.demanded() if row.brokered else None
+    wanted = None if known is None else known.approval
+    if asked is None and wanted is None:
+        return not_applicable("no contract asks for approval") if known is None else unasked(known)
     if row.issue_disputed:
         return unproven("the issuing record is in conflict", Best.NOTHING)
-    if row.given is None or row.leaves is None:
-        return _nothing(asked, row)
+    given = () if row.given is None else given_of(row.given)
+    verdicts = [] if asked is None else [_judged(row, asked, given) if given else _nothing(asked, row)]
+    if known is not None and wanted is not None:
+        own = tuple(each for each in given if each.target == known.key and each.environment is not None)
+        verdicts.append(_judged(row, wanted, own, *known.leaves()) if own else unsealed(known))
+    return min(verdicts, key=lambda each: WORST.index(each.state))
+
+
+def _judged(row: Row, asked: Approval, given: tuple[Given, ...], *more: int) -> Verdict:
+    """What the decisions that were read show of one demand."""
     people = People(members_of(row.members))
-    found = _sorted(given_of(row.given), row, asked, people)
-    leaves = (*row.leaves, *(() if row.issue_leaf is None else (row.issue_leaf,)))
+    found = _sorted(given, row, asked, people)
+    leaves = (*(row.leaves or ()), *more, *(() if row.issue_leaf is None else (row.issue_leaf,)))
+    before = "before issue" if _brokered(row) else "before use"
     if len(_approvers(found.good)) < asked.count:
         return _wrong(row, asked, found, leaves)
     strong = tuple(each for each in found.good if each.strong)
@@ -141,20 +190,20 @@ def judge(row: Row, contract: Contract) -> Verdict:
     if people.least(_approvers(strong)) < asked.count:
         return _doubtful(row, asked, found, people, leaves)
     if asked.not_ and people.least(_approvers(apart)) < asked.count:
-        return unproven(f"approved before use by {who}, {_unknown(strong, asked)}", Best.INDICATED, *leaves)
+        return unproven(f"approved {before} by {who}, {_unknown(strong, asked)}", Best.INDICATED, *leaves)
     counted = apart if asked.not_ else strong
     shown = {each: people.entitlement(each, asked.by, row.needed) for each in counted}
     entitled = [each for each, shows in shown.items() if shows is not None]
     if people.least(_approvers(entitled)) < asked.count:
-        told = f"approved before use by {who}; whether that is {asked.by} is not known"
+        told = f"approved {before} by {who}; whether that is {asked.by} is not known"
         return unproven(told, Best.INDICATED, *leaves)
     if people.surely(_approvers(entitled)) < asked.count:
-        told = f"approved before use by {who} and others, whose names are of several systems: they may be fewer people"
+        told = f"approved {before} by {who} and others, whose names are of several systems: they may be fewer people"
         return unproven(told, Best.INDICATED, *leaves)
     number = len(_approvers(counted))
     by = _short(min(_approvers(entitled)))
     groups = (leaf for shows in shown.values() for leaf in shows or ())
-    return proved(f"{number} approval(s) before use, by {by}", Basis.OBSERVED, *leaves, *groups)
+    return proved(f"{number} approval(s) {before}, by {by}", Basis.OBSERVED, *leaves, *groups)
 
 
 def _sorted(given: tuple[Given, ...], row: Row, asked: Approval, people: People) -> Found:
@@ -222,7 +271,8 @@ def _doubtful(row: Row, asked: Approval, found: Found, people: People, leaves: t
             f"{len(_approvers(found.good))} names approved, and by the register or their spelling they are fewer people"
         )
         return indicated(told, Severity.MEDIUM, *leaves, settles=Settles.APPROVALS, title="too few approvals")
-    return unproven(f"approved before use by {who}, through {row.via}, which the client names", Best.INDICATED, *leaves)
+    before = "before issue" if _brokered(row) else "before use"
+    return unproven(f"approved {before} by {who}, through {row.via}, which the client names", Best.INDICATED, *leaves)
 
 
 def _wrong(row: Row, asked: Approval, found: Found, leaves: tuple[int, ...]) -> Verdict:

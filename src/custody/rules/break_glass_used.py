@@ -1,4 +1,4 @@
-"""Break-glass credentials that were used: each is an alarm, from its first use on.
+"""Break-glass credentials that were used, or that a broker gave without approval: each is an alarm, from then on.
 
 The use is the target's word, or the broker's where it took in the journal of what was done without it. That enough
 people opened it makes it less severe, and no less of an alarm.
@@ -9,6 +9,7 @@ import msgspec
 from custody.model.contracts import Contract
 from custody.model.times import text
 from custody.model.verdicts import Basis, Severity, Verdict, violated
+from custody.rules.break_glass_open import ONLINE
 from custody.rules.breaking_glass import GLASS, WHO
 from custody.rules.rule import Rule
 
@@ -16,17 +17,29 @@ ENOUGH = 2
 """So many people have to open one."""
 
 FACTS = f"""
-    {GLASS}
+    {GLASS} {ONLINE}
     SELECT u.glass AS subject, {WHO} AS who, c.key AS key, u.first, u.leaf, coalesce(c.successes, 0) AS successes,
-           coalesce(o.people, 0) AS people, o.leaf AS opened_leaf
+           coalesce(o.people, 0) AS people, o.leaf AS opened_leaf,
+           FALSE AS online
     FROM used u
     LEFT JOIN calls c ON c.glass = u.glass
     LEFT JOIN opened o ON o.glass = u.glass
+    UNION ALL
+    SELECT u.glass, {WHO}, u.key, u.first, u.leaf, (
+               SELECT count(*) FROM parts p
+               WHERE p.key = u.key AND p.stage = 'use' AND p.outcome = 'success' AND p.time >= u.first
+                 AND NOT p.extra AND NOT p.in_conflict),
+           CASE WHEN y.approved_leaf IS NULL THEN 1 ELSE 2 END, y.approved_leaf, TRUE
+    FROM online u
+    LEFT JOIN answered y ON y.glass = u.glass
 """
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """The facts that this rule looks at: a break-glass credential with a use."""
+    """The facts that this rule looks at: a break-glass credential with a use, or (``online``) that a broker gave.
+
+    ``people`` opened it, or asked for it and approved it afterwards.
+    """
 
     subject: str
     who: str
@@ -36,17 +49,30 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     successes: int
     people: int
     opened_leaf: int | None
+    online: bool = False
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
     """Violated: it was made not to be used."""
     calls = f"; {row.successes} call(s) of it succeeded" if row.successes else ""
-    by = f"{row.people} people opened it before" if row.people else "nobody is on record as opening it before"
+    if row.online:
+        by = (
+            "a second one approved it afterwards"
+            if row.people >= ENOUGH
+            else "nobody else is on record as approving it"
+        )
+        begun = f"given at {text(row.first)} without approval"
+    else:
+        by, begun = _openers(row), f"used first at {text(row.first)}"
     leaves = (row.leaf, *(() if row.opened_leaf is None else (row.opened_leaf,)))
-    found = violated(f"used first at {text(row.first)}{calls}; {by}", Basis.OBSERVED, *leaves)
+    found = violated(f"{begun}{calls}; {by}", Basis.OBSERVED, *leaves)
     if row.people < ENOUGH:
         return found
     return msgspec.structs.replace(found, severity=Severity.MEDIUM)
+
+
+def _openers(row: Row) -> str:
+    return f"{row.people} people opened it before" if row.people else "nobody is on record as opening it before"
 
 
 RULE = Rule(

@@ -77,7 +77,21 @@ def _why(judged: Judged, contract: Contract, answered: frozenset[Question]) -> s
     waiting = [question.value for question in Question if question not in answered]
     reasons = []
     if contract.digest is None:
-        reasons.append("owner, purpose: no contract or register yet")
+        reasons += _unnamed(judged)
     if waiting:
         reasons.append(f"not judged yet: {', '.join(waiting)}")
     return "; ".join(reasons) or "every chain has a question that is not proved"
+
+
+def _unnamed(judged: Judged) -> list[str]:
+    """Who owns what and what for, where some of it is not proved: claimed by somebody, or said by nobody."""
+    counts = {question: judged.counts.get(question.value, Counter()) for question in (Question.OWNER, Question.PURPOSE)}
+    missing = {question: found for question, found in counts.items() if _settled(found) < judged.machines}
+    claimed = [question.value for question, found in missing.items() if found.get(Best.CLAIMED.value, 0)]
+    silent = [question.value for question in missing if question.value not in claimed]
+    told = [f"{', '.join(claimed)}: claimed, not proved"] if claimed else []
+    return [*told, *([f"{', '.join(silent)}: no contract or register yet"] if silent else [])]
+
+
+def _settled(counts: Counter[str]) -> int:
+    return counts.get(State.PROVED.value, 0) + counts.get(State.NOT_APPLICABLE.value, 0)

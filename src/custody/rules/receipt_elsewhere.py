@@ -5,7 +5,8 @@ pointer that anybody who makes a credential can copy. It says something only whe
 names the same key. Sessions that were opened with the credential inherit what it carries, and are none.
 
 Violated is said where the log of the broker that tells of the chain is whole from its request to its outcome, or, where
-there is no outcome, to a minute after the credential was seen. Where no log of any broker was read nothing is said.
+there is no outcome, from before the chain's id was drawn to a minute after the credential was seen: else the outcome
+may be among the lines that are missing. Where no log of any broker was read nothing is said.
 """
 
 import msgspec
@@ -16,6 +17,8 @@ from custody.model.verdicts import Basis, Severity, Verdict, indicated, violated
 from custody.rules.rule import Rule
 from custody.rules.settling import Settles
 
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32 in lower case, as in chain ids."""
 DEEPEST = 32
 LATE = 60_000_000
 """An outcome is sealed at most so long (µs) after the target wrote down what it made."""
@@ -29,13 +32,14 @@ FACTS = f"""
         WHERE h.depth < {DEEPEST}
     ), said AS (
         SELECT source_identity AS chain, {BROKER.format("event")} AS broker, {SEQ.format("event")} AS seq, leaf,
-               coalesce(effect, '') = 'issue.unknown' AS unsure,
+               coalesce(effect, '') = 'issue.unknown' AS unsure, coalesce(effect, '') = 'credential.request' AS request,
                min({SEQ.format("event")}) OVER (PARTITION BY source_identity, {BROKER.format("event")}) AS first
         FROM parts
         WHERE source = '{SOURCE}' AND source_identity IN (SELECT r.chain FROM receipts r) AND NOT in_conflict
     ), told AS (
         SELECT chain, broker, min(first) AS first, min(CASE WHEN seq = first THEN leaf END) AS leaf,
-               bool_or(unsure) AS unsure, count(*) OVER (PARTITION BY chain) AS brokers
+               bool_or(unsure) AS unsure, bool_or(request AND seq = first) AS begun,
+               count(*) OVER (PARTITION BY chain) AS brokers
         FROM said
         GROUP BY chain, broker
     ), named AS (
@@ -43,8 +47,9 @@ FACTS = f"""
     ), ranked AS (
         SELECT r.key AS subject, j.who, r.key AS key, r.chain, r.how, r.leaf, n.key AS named, n.leaf AS named_leaf,
                t.leaf AS told_leaf, coalesce(t.unsure, FALSE) AS unsure,
-               coalesce(t.brokers = 1 AND s.broker IS NOT NULL AND (n.key IS NOT NULL OR s.until >= r.time + {LATE}),
-                        FALSE) AS whole,
+               coalesce(t.brokers = 1 AND t.begun AND s.broker IS NOT NULL
+                        AND (n.key IS NOT NULL OR s.until >= r.time + {LATE}), FALSE) AS whole,
+               CASE WHEN s.first > 1 THEN s.since END AS since,
                row_number() OVER (PARTITION BY r.key ORDER BY r.chain, t.broker) AS position
         FROM receipts r
         JOIN judged j ON j.key = r.key
@@ -56,7 +61,7 @@ FACTS = f"""
           AND coalesce(j.unissued_class, '') NOT IN ('console', 'provider-internal')
           AND EXISTS (SELECT 1 FROM broker_stretches any_read)
     )
-    SELECT subject, who, key, chain, how, leaf, named, named_leaf, told_leaf, unsure, whole FROM ranked
+    SELECT subject, who, key, chain, how, leaf, named, named_leaf, told_leaf, unsure, whole, since FROM ranked
     WHERE position = 1
 """
 
@@ -75,6 +80,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     told_leaf: int | None
     unsure: bool
     whole: bool
+    since: int | None
 
 
 def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signature of every rule
@@ -89,9 +95,17 @@ def judge(row: Row, contract: Contract) -> Verdict:  # noqa: ARG001  # the signa
         return indicated(told, Severity.MEDIUM, *leaves, settles=Settles.BROKER, title="made, and never handed over")
     what = f"named {row.named.split(':', 2)[-1]}" if row.named else "named no credential"
     told = f"{carries}; the outcome of that chain {what}"
-    if row.whole:
+    if row.whole and (row.named is not None or row.since is None or row.since <= drawn_at(row.chain)):
         return violated(told, Basis.OBSERVED, *leaves)
     return indicated(f"{told}, as far as the broker's log was read", Severity.MEDIUM, *leaves, settles=Settles.BROKER)
+
+
+def drawn_at(chain: str) -> int:
+    """When the broker drew the id of a chain, by its own clock (µs): the first 48 of a ULID's 128 bits are its ms."""
+    number = 0
+    for letter in chain[3:13]:
+        number = number * 32 + ALPHABET.index(letter)
+    return number * 1000
 
 
 RULE = Rule(

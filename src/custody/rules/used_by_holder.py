@@ -76,7 +76,7 @@ FACTS = f"""
                                       ORDER BY kb.by_log + kb.by_contract DESC, b.key, kb.origin) AS place
             FROM credentials a
             JOIN strange s ON s.key = a.key
-            JOIN credentials b ON b.subject = a.subject AND b.workload = a.workload AND b.key <> a.key
+            JOIN credentials b ON b.subject = a.subject AND b.lineage = a.lineage AND b.key <> a.key
                  AND b.issued_at <= coalesce(a.not_after, b.issued_at)
                  AND a.issued_at <= coalesce(b.not_after, a.issued_at)
             JOIN key_origins kb ON kb.key = b.key AND kb.origin <> s.origin AND kb.by_service < kb.uses

@@ -17,6 +17,8 @@ from custody.broker.backends import registry
 from custody.broker.backends.backend import Backend, Door, Secret
 from custody.broker.backends.jwt import JwtBackend
 from custody.broker.broker import Broker
+from custody.broker.chance import Chance
+from custody.broker.clean import Clean
 from custody.broker.desk import Person
 from custody.broker.keys.published import metadata
 from custody.broker.keys.ring import key_set
@@ -147,7 +149,7 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
     policies, register = PolicyFolder(file.path(file.policies)), StoredRegister(settings.store, clock)
     register.look()
     evidence, watch = LateEvidence(), Watch(settings, file, clock, folder / "approvals.vkey")
-    tables = DatabaseTables(file.state or f"sqlite:///{folder / 'state.db'}", broker=file.broker)
+    tables = _tables(file, folder, environment)
     people = person_prover(file, lambda private, authority: guarded(private=private, authority=authority))
     once = frozenset(each.issuer for each in file.identities if isinstance(each, OidcIssuer) and each.once)
     proving = provers(file, lambda private, authority: guarded(private=private, authority=authority), once=once)
@@ -166,9 +168,9 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
             evidence=evidence,
             tables=tables,
             clock=clock,
-            random=secrets.token_bytes,
+            random=Chance(secrets.token_bytes),
             approvals=watch.since,
-            secretive=holds,
+            secretive=Clean(holds),
         )
     )
     watch.lookup = _lookup(broker, file.broker)
@@ -187,6 +189,18 @@ def compose(settings: Settings, file: BrokerFile, environment: Mapping[str, str]
         folder=folder,
         authorities=proving.authorities,
     )
+
+
+def _tables(file: BrokerFile, folder: Path, environment: Mapping[str, str]) -> DatabaseTables:
+    """The tables of the broker's state. The password is read at each connection: it may be changed meanwhile."""
+
+    def password() -> Secret:
+        return Secret(secret_of(file.state_password, file, environment, "state_password"))
+
+    if file.state_password:
+        password()  # one that is not there is said before anything is connected
+    url = file.state or f"sqlite:///{folder / 'state.db'}"
+    return DatabaseTables(url, broker=file.broker, password=password if file.state_password else None)
 
 
 def _check_references(table: BackendTable, file: BrokerFile, environment: Mapping[str, str]) -> None:

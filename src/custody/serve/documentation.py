@@ -7,6 +7,7 @@ from functools import lru_cache
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from custody.serve.health import backends_of
 from custody.serve.openapi import described
 from custody.serve.operations_page import CSP, page
 from custody.serve.passage import Asked, shop_of
@@ -24,10 +25,10 @@ async def openapi_json(request: Asked) -> Response[bytes]:
 
 @get("/docs")
 async def operations(request: Asked) -> Response[bytes]:
-    """The operations, to read."""
-    headers = {**_CACHED, "content-security-policy": CSP}
-    body = page(openapi(shop_of(request).parts.version))
-    return Response(body, media_type="text/html", headers=headers)
+    """The operations, and how the backends are, to read: of this moment, so it is not kept."""
+    shop = shop_of(request)
+    body = page(openapi(shop.parts.version), backends_of(shop.desk))
+    return Response(body, media_type="text/html", headers={"content-security-policy": CSP})
 
 
 @lru_cache(maxsize=1)

@@ -12,13 +12,18 @@ ACCESS_TOKEN = "access_token"  # noqa: S105  # a name of RFC 6749
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the credential is in the broker's log: pointers, which prove nothing by themselves."""
+    """Where the credential is in the broker's log: pointers, which prove nothing by themselves.
+
+    Under break-glass ``review`` is the request that somebody else has to approve, ``review_by`` by when.
+    """
 
     chain: str
     receipt: str
     request: str
     not_after: str
     keys: tuple[str, ...] = ()
+    review: str | None = None
+    review_by: str | None = None
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,6 +58,8 @@ def handed_over(handed: Handed) -> Response[bytes]:
             request=handed.request,
             not_after=text(handed.not_after) or "",
             keys=handed.keys,
+            review=handed.review,
+            review_by=handed.review_by,
         ),
     )
     return Response(_ENCODER.encode(body), media_type="application/json", headers={"pragma": "no-cache"})

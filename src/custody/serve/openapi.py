@@ -64,11 +64,7 @@ def _complete(path: str, operation: Node, handler: BaseRouteHandler) -> None:
     opt = handler.opt
     doc = (handler.fn.__doc__ or "").strip().partition("\n")[0]
     operation["summary"] = doc.rstrip(".")
-    roles = cast("frozenset[str] | None", opt.get("roles"))
-    if roles:
-        operation["description"] = "Roles: " + ", ".join(sorted(roles))
-    if "workload" in opt:
-        operation["description"] = "By the workload that holds the credential: its token, or its client certificate"
+    operation["description"] = parts.who(opt, path)
     operation["security"] = parts.security(opt, path)
     for parameter in cast("list[Node]", operation.get("parameters", [])):
         _plain(parameter, path)

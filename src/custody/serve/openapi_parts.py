@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import msgspec
 
@@ -10,15 +11,15 @@ from custody.broker.proof.prover import TOKEN_ACCESS, TOKEN_ID, TOKEN_JWT
 from custody.model.brokered import CHAIN
 from custody.serve.containments import ToContain, ToEnable
 from custody.serve.handing import Handover
+from custody.serve.health import Ready
 from custody.serve.intake import Acknowledged, SetError
 from custody.serve.intake_forms import Form
 from custody.serve.leases import Renewal, Revocation
-from custody.serve.parts import Readiness
 from custody.serve.problems import PROBLEM, OAuthError, Problem
 from custody.serve.token_form import GRANT, MOST_TEXT, MOST_TOKEN
 
 _SHOWN = (
-    *(Problem, OAuthError, Handover, Acknowledged, SetError, Readiness),
+    *(Problem, OAuthError, Handover, Acknowledged, SetError, Ready),
     *(Renewal, Revocation, ToContain, ToEnable),
 )
 _REF = "#/components/schemas/{name}"
@@ -85,6 +86,7 @@ _FORM: dict[str, object] = {
         "ttl": {"type": "integer", "minimum": 1, "maximum": 999_999_999, "description": "Seconds"},
         "parent": {"type": "string", **CHAIN_ID},
         "reason": _TEXT,
+        "break_glass": {"enum": ["true", "false"], "description": "Without approval first; needs reason and ticket"},
         "request": {"type": "string", **REQUEST_ID, "description": "The id of a request that people approved"},
     },
 }
@@ -144,7 +146,7 @@ SUCCESSES: dict[str, dict[str, dict[str, object]]] = {
     "/.well-known/jwks.json": {"200": _success("application/jwk-set+json", _ANY, "The keys")},
     "/.well-known/oauth-authorization-server": {"200": _DOCUMENT},
     "/healthz": {"503": _success("application/json", {"$ref": _REF.format(name="Liveness")}, "It does not work")},
-    "/readyz": {"503": _success("application/json", _shown(Readiness), "Requests should not come here now")},
+    "/readyz": {"503": _success("application/json", _shown(Ready), "Requests should not come here now")},
     "/metrics": {"200": _success("text/plain", {"type": "string"}, "The text format of Prometheus")},
 }
 
@@ -171,6 +173,19 @@ def security(opt: Mapping[str, object], path: str) -> list[dict[str, list[str]]]
     if "workload" in opt:
         return [{"workload": []}, {"certificate": []}]
     return [{}, {"certificate": []}] if path == TOKEN else []
+
+
+def who(opt: Mapping[str, object], path: str) -> str:
+    """Who may call, in words."""
+    if "roles" in opt:
+        return "Roles: " + ", ".join(sorted(cast("frozenset[str]", opt["roles"])))
+    if "intake" in opt:
+        return "Who has the token of the intake"
+    if "workload" in opt:
+        return "The workload that holds the credential, by its token or client certificate"
+    if path == TOKEN:
+        return "A workload, by its token or client certificate"
+    return "Anybody who reaches the service"
 
 
 def errors(opt: Mapping[str, object], path: str, *, posted: bool) -> Iterator[int]:

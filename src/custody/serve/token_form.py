@@ -27,7 +27,7 @@ MOST_DEPTH = 16
 
 _SINGLE = frozenset(
     "grant_type subject_token subject_token_type actor_token actor_token_type requested_token_type backend scope "
-    "authorization_details purpose ticket run ttl parent reason request".split()
+    "authorization_details purpose ticket run ttl parent reason request break_glass".split()
 )
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
@@ -122,6 +122,7 @@ def intent_of(form: Form) -> Intent:
         ttl=_ttl(form),
         parent=_parent(form),
         reason=form.text("reason"),
+        break_glass=_break_glass(form),
     )
 
 
@@ -221,6 +222,14 @@ def _ttl(form: Form) -> int | None:
     if not (found.isascii() and found.isdigit()) or len(found) > 9 or int(found) == 0:
         raise _refused("ttl", "seconds, a whole number from 1")
     return int(found)
+
+
+def _break_glass(form: Form) -> bool:
+    """Never by a slip: nothing but the word ``true`` is a yes."""
+    found = form.one("break_glass")
+    if found not in (None, "true", "false"):
+        raise _refused("break_glass", "true or false")
+    return found == "true"
 
 
 def _parent(form: Form) -> str | None:

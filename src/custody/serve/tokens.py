@@ -1,4 +1,4 @@
-"""``POST /token``: OAuth 2.0 Token Exchange (RFC 8693)."""
+"""``POST /token``: OAuth 2.0 Token Exchange (RFC 8693). What is issued under break-glass is told aloud."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from custody.errors import (
 )
 from custody.serve.gone import unless_gone
 from custody.serve.handing import handed_over
-from custody.serve.passage import Asked, passage_of, shop_of
+from custody.serve.lines import Journalist
+from custody.serve.passage import Asked, Shop, passage_of, shop_of
 from custody.serve.people import caller_of, certificates, values_of
 from custody.serve.token_form import Form, grant_of, intent_of, presented_of, request_of
 
+BREAK_GLASS = "break-glass"
+"""What the counter and the line of the log are called: such a request is counted as ``issued`` as well."""
 FORM = "application/x-www-form-urlencoded"
 OUTCOMES: tuple[tuple[type[BrokerError], str], ...] = (
     (IdentityRefused, "identity-refused"),
@@ -48,7 +51,15 @@ async def token(request: Asked) -> Response[bytes]:
         raise
     shop.metrics.issued(perf_counter() - begun)
     passage.chain, passage.request = handed.chain, handed.request
+    if handed.review is not None:
+        _aloud(shop, handed)
     return handed_over(handed)
+
+
+def _aloud(shop: Shop, handed: Handed) -> None:
+    shop.metrics.decided(BREAK_GLASS)
+    told = f"{handed.identity} has {handed.chain} of nobody's approval; {handed.review} waits for it until "
+    Journalist(shop.parts.clock, shop.parts.log).said("warning", BREAK_GLASS, f"{told}{handed.review_by}")
 
 
 async def _exchanged(request: Asked, desk: Desk) -> Handed:

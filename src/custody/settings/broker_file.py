@@ -15,6 +15,7 @@ import msgspec
 
 from custody.errors import UsageError
 from custody.settings.settings_file import read_settings_file
+from custody.settings.wrong_value import allowed
 
 ROLES = ("auditor", "approver", "operator", "admin")
 """What people may be: each but ``admin`` only what it says, ``admin`` all of it but to approve."""
@@ -136,8 +137,9 @@ class BrokerFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Everything in the file. ``folder`` is where it lies.
 
     ``broker`` is the broker's id, in every line of its log; ``issuer`` the URL that its JWTs name and the one audience
-    that callers' tokens must be for, unless they say another. ``state`` is an SQLAlchemy URL (empty: SQLite in the
-    broker's folder beside the store). ``seal_every`` and ``derive_every`` are in seconds.
+    that callers' tokens must be for, unless they say another. ``state`` is an SQLAlchemy URL without a password (empty:
+    SQLite in the broker's folder beside the store), ``state_password`` a reference to its password. ``seal_every`` and
+    ``derive_every`` are in seconds.
     """
 
     broker: str
@@ -145,6 +147,7 @@ class BrokerFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     environment: str = "default"
     listen: str = "127.0.0.1:8440"
     state: str = ""
+    state_password: str = ""
     policies: str = "policies"
     seal_every: float = 1.0
     derive_every: float = 300.0
@@ -170,7 +173,10 @@ def read_broker_file(path: Path) -> BrokerFile:
     try:
         found = msgspec.convert({**table, "folder": str(path.parent)}, BrokerFile)
     except msgspec.ValidationError as error:
-        raise UsageError("the broker file is wrong", where=str(path), found=str(error)[:300]) from None
+        said = str(error)[:300]
+        raise UsageError(
+            "the broker file is wrong", where=str(path), found=said, expected=allowed(BrokerFile, said)
+        ) from None
     _check(found, str(path))
     return found
 
@@ -187,6 +193,10 @@ def _check(found: BrokerFile, where: str) -> None:
     for listed in kinds:
         if len(set(listed)) != len(listed):
             raise UsageError("two of one name", where=where, found=", ".join(sorted(listed)))
+    if found.state_password and not found.state.startswith("postgresql"):
+        raise UsageError(
+            "a password for no server", where=f"{where}: state_password", expected="state with a PostgreSQL URL"
+        )
     unknown = set(found.people.roles if found.people else ()) - set(ROLES)
     if unknown:
         raise UsageError("an unknown role", where=where, found=", ".join(sorted(unknown)), expected=", ".join(ROLES))

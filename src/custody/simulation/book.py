@@ -7,7 +7,7 @@ import msgspec
 
 from custody.model.events import Stage
 from custody.model.verdicts import Question, State
-from custody.simulation.entry import Entry
+from custody.simulation.entry import BROKER, Entry
 from custody.simulation.truth import (
     Approval,
     Credential,
@@ -21,9 +21,9 @@ from custody.simulation.truth import (
 )
 
 COMPLETE_JOINS = (
-    "access_key", "certificate", "database_role_name", "forward_session", "github_run_window", "github_session",
-    "kubernetes_parent", "parent_key", "pod_identity", "pod_token_end", "run_end", "span_request", "token_review",
-    "vault_cascade", "vault_parent",
+    "access_key", "brokered_parent", "brokered_run", "certificate", "database_role_name", "forward_session",
+    "github_run_window", "github_session", "kubernetes_parent", "parent_key", "pod_identity", "pod_token_end",
+    "run_end", "span_request", "token_review", "vault_cascade", "vault_parent",
 )  # fmt: skip
 """The joins whose true links are all written down. The others have no list of their own: their facts are the stages,
 sessions, parents and ends of the credentials."""
@@ -127,6 +127,8 @@ class Book:
         for each in self.credentials.values():
             if each.population == "machine" and each.records:
                 self.expect(each.key, Question.ISSUANCE, *self._issuance(each))
+            if each.parent_join == "brokered_parent" and not self._told_by_broker(each.key):
+                self._without_broker(each.key)
 
     def _run(self, run: Run, until: int) -> Run:
         seen = set(self.seen(run.key, Stage.START, Stage.END))
@@ -138,6 +140,8 @@ class Book:
         ended = _before(each.ended_at, until)
         told: Counter[str] = sum((self.stages(key) for key in (each.key, *each.aliases)), Counter())
         issued = told.get(Stage.ISSUE.value, 0) > 0
+        if each.parent_join == "brokered_parent":
+            issued = self._told_by_broker(each.key)
         return msgspec.structs.replace(
             each,
             ended_at=ended,
@@ -157,6 +161,8 @@ class Book:
                 return self._any(below, Stage.USE) and self._any(above, Stage.USE)
             case "github_session" | "github_run_window" | "pod_identity":
                 return self._any(below, Stage.ISSUE) and self._any(above, Stage.START, Stage.END)
+            case "brokered_parent" | "brokered_run":
+                return self._told_by_broker(link.from_key)
             case "token_review":
                 return self._any(below, Stage.ISSUE) and self._any(above, Stage.USE)
             case "span_request":
@@ -165,11 +171,21 @@ class Book:
                 return self._any(below, Stage.REVOKE) and self._any(above, Stage.ISSUE)
         return self._any(below, Stage.ISSUE)
 
+    def _told_by_broker(self, key: str) -> bool:
+        """Whether the line in which a broker issued it is in the files."""
+        return BROKER in self.seen(key, Stage.ISSUE)
+
+    def _without_broker(self, key: str) -> None:
+        """The database tells that the broker made the role, and neither for whom nor by which policy."""
+        for question in (Question.BOUND, Question.DECIDED):
+            if (key, question.value) in self.expected:
+                self.expect(key, question, State.UNPROVEN)
+
     def _ends(self) -> Iterator[tuple[int, Link]]:
         """What the recorded end of a run says of the credentials that their issuers bound to it."""
         for each in self.credentials.values():
             run = self.runs.get(each.run or "")
-            bound = each.run_visible == "issuer" and each.kind != "role session of a pod"
+            bound = each.run_visible == "issuer" and each.kind not in ("role session of a pod", "role of a broker")
             if run is None or run.ended is None or not bound or not self._any((run.key,), Stage.END):
                 continue
             yield run.ended, Link(join="run_end", from_key=run.key, to_key=each.key)

@@ -20,6 +20,7 @@ SPIRE = "spire"
 ENVOY = "envoy.access"
 SARIF = "sarif"
 IAM_DETAILS = "aws.iam_details"
+BROKER = "custody.broker"
 
 About = tuple[Stage, str]
 """What a record is to a key."""

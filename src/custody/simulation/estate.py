@@ -40,6 +40,8 @@ class Estate:
         self.planted: list[Workload] = []
         self.book = Book()
         self.ahead: dict[str, int] = {}
+        self.last: dict[str, tuple[int, str]] = {}
+        """Number and digest of the last line, of logs whose lines are numbered and name the one before."""
         self.kept: list[Callable[[Entry], bool]] = []
         self._queue: list[tuple[int, int, Life | Entry]] = []
         self._order = count()

@@ -30,6 +30,7 @@ APPENDED = {
     sources.SPIRE: "spire/server.log",
     sources.ENVOY: "envoy/access.log",
     sources.SARIF: "scans/leaks.sarif",
+    sources.BROKER: "custody/broker.log",
 }
 FLOW_HEADER = (
     b"version account-id interface-id instance-id srcaddr dstaddr srcport dstport protocol packets bytes start end "

@@ -2,16 +2,21 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
 
 import pytest
 
 from custody.broker.keys.folder import KeyFolder
 from custody.broker.keys.ring import Member, Place, Ring, begun, due, turned
 from custody.broker.keys.signer import Algorithm, Jwk, decoded, drawn, loaded
-from custody.errors import UsageError
+from custody.errors import StoreLocked, UsageError
 from custody.store.disk import Fault, FaultyDisk
+from custody.store.lock import hold
 
 NOW = 1_795_000_000_000_000
 LATER = NOW + 40 * 86_400_000_000
@@ -227,3 +232,86 @@ def test_a_signature_of_another_key_or_length_does_not_verify(algorithm: Algorit
     assert not signer.jwk.verifies(good + b"\0", b"x")
     assert not signer.jwk.verifies(b"\0" * 64, b"x")
     assert not other.jwk.verifies(good, b"x")
+
+
+def test_of_many_that_open_at_once_one_makes_the_keys_and_the_others_read_them(tmp_path: Path) -> None:
+    together = Barrier(8)
+
+    def opens(number: int) -> tuple[Ring, Jwk, bool]:
+        together.wait(10)
+        ring, signer = folder(tmp_path).open(NOW + number)
+        return ring, signer.jwk, ring.at(Place.CURRENT).jwk.verifies(signer.sign(b"x"), b"x")
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(opens, range(8)))
+
+    assert [each == found[0] for each in found] == [True] * 8
+    assert found[0][2]
+    assert len(list((tmp_path / "own").glob("*.pem"))) == 2
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from custody.broker.keys.folder import KeyFolder
+path = Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+ring, signer = KeyFolder(path / "own", "EdDSA").open(1)
+print(signer.jwk.kid, *(each.jwk.kid for each in ring.members), flush=True)
+"""
+
+
+def test_two_processes_that_start_for_the_first_time_have_the_same_keys(tmp_path: Path) -> None:
+    def started() -> subprocess.Popen[str]:
+        arguments = [sys.executable, "-c", CHILD, str(tmp_path)]
+        return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    with started() as one, started() as other:
+        both = (one, other)
+        ready = [each.stdout.readline() for each in both if each.stdout]
+        for each in both:
+            assert each.stdin is not None
+            each.stdin.write("\n")
+            each.stdin.flush()
+        told = [each.communicate(timeout=30)[0].split() for each in both]
+
+    assert ready == ["ready\n"] * 2
+    assert told[0] == told[1]
+    assert len(set(told[0])) == 2
+
+
+def test_a_ring_is_not_read_while_it_is_turned(tmp_path: Path) -> None:
+    own = folder(tmp_path)
+    ring, _ = own.open(NOW)
+    done = Event()
+
+    def reads() -> int:
+        number = 0
+        while not done.is_set() or number == 0:
+            found, signer = folder(tmp_path).open(NOW)
+            assert found.at(Place.CURRENT).jwk == signer.jwk
+            number += 1
+        return number
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(reads)
+        for turn in range(30):
+            ring, _ = own.turn(ring, NOW + turn, until=LATER)
+        done.set()
+        assert reading.result(30) > 0
+
+
+def test_who_finds_another_at_work_for_too_long_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("custody.broker.keys.folder._WAIT", 0.02)
+    own = folder(tmp_path)
+    ring, _ = own.open(NOW)
+    lock = hold(tmp_path / "own.lock")
+    try:
+        with pytest.raises(StoreLocked, match="another process is at work on these keys"):
+            own.open(NOW)
+        with pytest.raises(StoreLocked):
+            own.turn(ring, NOW, until=LATER)
+    finally:
+        lock.release()
+    assert own.open(NOW)[0] == ring

@@ -102,24 +102,29 @@ class Life:
         """A request that is allowed, denied, or has to be approved; some descend from another chain."""
         living = [each for each in self.living() if each.standing is Standing.LIVE]
         parent = living[number % len(living)] if living and number % 3 == 0 else None
+        others = {each.chain for each in living[: number % 4] if number % 2 and each is not parent}
         self._ask(
             identity=IDENTITIES[number % 3],
             ends=ENDINGS[number // 3 % 3],
             verdict=(Verdict.ALLOW, Verdict.ALLOW, Verdict.DENY, Verdict.APPROVAL)[number // 9 % 4],
             parent=None if parent is None else parent.chain,
+            parents=() if parent is None else tuple(sorted(others)),
             ttl=(60, 900, 3600)[number // 36 % 3],
             once=f"{number % 5:064x}" if number // 108 % 2 else None,
         )
 
     def _ask(
         self, *, identity: str, ends: Ending, verdict: Verdict, ttl: int, parent: str | None = None,
-        renews: str | None = None, once: str | None = None,
+        renews: str | None = None, once: str | None = None, parents: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         chain, request = chain_id(self.time, self._random), request_id(self.time, self._random)
         intent = Intent(
             backend=f"to-{ends}", scope=("read",), parent=parent, renews=renews, purpose="nightly \0 report"
         )
         body = _request(request, identity, intent, verdict, once)
+        if self._made % 3 == 0:
+            body = msgspec.structs.replace(body, identities=(identity, IDENTITIES[self._made % 2]))
+        body = msgspec.structs.replace(body, parents=parents)
         if verdict is Verdict.ALLOW:
             body = msgspec.structs.replace(body, plan=self._plan(chain, ends, ttl))
             self.chains[chain] = Chain(
@@ -235,6 +240,14 @@ class Life:
         chain.standing = Standing.ENDED if effect is Effect.GONE else Standing.SURVIVING
         self.say(Ended(effect=effect, basis="state", cause="operator" if number % 2 else ""), chain.chain)
 
+    def again(self, number: int) -> None:
+        """What was over is found once more, and its end is asked for again."""
+        over = [each for each in self.chains.values() if each.standing is Standing.ENDED]
+        if over:
+            chain = over[number % len(over)]
+            chain.standing = Standing.ENDING
+            self.say(EndAsked(cause="recovered", by="w", reason="found again after its end"), chain.chain)
+
     def contain(self, number: int) -> None:
         """An identity is contained, some more than once."""
         identity = IDENTITIES[number % 3]
@@ -285,6 +298,7 @@ STEPS: dict[str, Callable[[Life, int], None]] = {
     "renew": Life.renew,
     "end": Life.end,
     "find": Life.find,
+    "again": Life.again,
     "contain": Life.contain,
     "enable": Life.enable,
     "other": Life.other,

@@ -2,11 +2,13 @@
 
 from itertools import pairwise, product
 
+import msgspec
 import pytest
 
 from custody.broker.desk import Page, RequestState, Standing
 from custody.broker.state.fold import HELD_ONCE
-from custody.broker.state.tables import UNDECIDED, Changes, MemoryTables, Tables, is_open
+from custody.broker.state.tables import UNDECIDED, Changes, Kept, MemoryTables, Tables, is_open
+from custody.model.broker_terms import Asked
 from tests.broker.state.life import NOON, SECOND
 from tests.broker.state.rows import ODD, containment, every_standing, full, kept, lease, once
 
@@ -20,7 +22,7 @@ def test_what_is_saved_comes_back_as_it_was(tables: Tables) -> None:
     assert tables.lease(one.chain) == one
     assert list(tables.leases(ALL, now=NOON)) == [one]
     assert tables.request(request.pending.request) == request
-    assert list(tables.requests(ALL)) == [request]
+    assert list(tables.requests(ALL, now=NOON)) == [request]
     assert tables.once(key.key) == key
     loaded = tables.load(NOON)
     assert (loaded.through, loaded.approvals) == (9, 0)
@@ -29,8 +31,8 @@ def test_what_is_saved_comes_back_as_it_was(tables: Tables) -> None:
 
 def test_what_is_not_there_is_none(tables: Tables) -> None:
     assert [tables.lease("cc-x"), tables.request("rq-x"), tables.once("x")] == [None, None, None]
-    assert [*tables.below("cc-x"), *tables.leases(ALL, now=NOON), *tables.requests(ALL)] == []
-    assert [tables.lease(ODD), tables.request(ODD), tables.once(ODD), *tables.below(ODD)] == [None] * 3
+    assert [*tables.below("cc-x", now=NOON), *tables.leases(ALL, now=NOON), *tables.requests(ALL, now=NOON)] == []
+    assert [tables.lease(ODD), tables.request(ODD), tables.once(ODD), *tables.below(ODD, now=NOON)] == [None] * 3
     assert list(tables.leases(Page(after=ODD), now=NOON, identity=ODD)) == []
 
 
@@ -104,7 +106,9 @@ def test_pages_follow_one_another_without_gap_or_overlap(tables: Tables, limit: 
 
     assert chains == whole
     assert all(one < other for one, other in pairwise(chains))
-    assert [each.pending.request[-1] for each in tables.requests(Page(after=kept(4).pending.request, limit=2))] == [
+    assert [
+        each.pending.request[-1] for each in tables.requests(Page(after=kept(4).pending.request, limit=2), now=NOON)
+    ] == [
         "5",
         "6",
     ]
@@ -113,20 +117,94 @@ def test_pages_follow_one_another_without_gap_or_overlap(tables: Tables, limit: 
 def test_requests_are_found_by_state(tables: Tables) -> None:
     tables.save(Changes(through=1, requests=(kept(1), kept(2, RequestState.ISSUED), kept(3))))
 
-    assert [each.pending.request[-1] for each in tables.requests(ALL, state="pending")] == ["1", "3"]
-    assert [each.pending.request[-1] for each in tables.requests(ALL, state="issued")] == ["2"]
-    assert list(tables.requests(ALL, state="odd")) == []
+    assert [each.pending.request[-1] for each in tables.requests(ALL, now=NOON, state="pending")] == ["1", "3"]
+    assert [each.pending.request[-1] for each in tables.requests(ALL, now=NOON, state="issued")] == ["2"]
+    assert list(tables.requests(ALL, now=NOON, state="odd")) == []
 
 
-def test_below_a_chain_is_what_descends_from_it_directly_and_is_not_over(tables: Tables) -> None:
+@pytest.mark.parametrize("parents", [(), (lease(60).chain,), (lease(60).chain, lease(61).chain)])
+def test_below_a_chain_is_what_descends_from_it_directly_and_is_not_over(
+    tables: Tables, parents: tuple[str, ...]
+) -> None:
     parent = lease(99).chain
-    children = [lease(number, parent=parent, standing=standing) for number, standing in enumerate(Standing)]
-    tables.save(Changes(through=1, leases=(lease(99), *children, lease(50, parent=lease(0).chain))))
+    children = [
+        msgspec.structs.replace(each, identity="orders", parent=parent, parents=parents) for each in every_standing()
+    ]
+    tables.save(Changes(through=1, leases=(lease(99), *children, lease(500, parent=lease(0).chain))))
 
-    assert sorted(each.standing for each in tables.below(parent)) == sorted(
-        {*Standing} - {Standing.ENDED, Standing.FAILED}
-    )
-    assert [each.chain for each in tables.below(lease(0).chain)] == [lease(50).chain]
+    for now in (NOON - 2 * SECOND, NOON, NOON + 2 * SECOND):
+        wanted = [each.chain for each in children if is_open(each, now)]
+        for name in (parent, *parents):
+            assert [each.chain for each in tables.below(name, now=now)] == wanted
+    assert [each.chain for each in tables.below(lease(0).chain, now=NOON)] == [lease(500).chain]
+    assert list(tables.below(lease(62).chain, now=NOON)) == []
+
+
+def test_what_an_identity_holds_or_takes_part_in_is_found_while_it_is_open(tables: Tables) -> None:
+    mine = every_standing()
+    others = [
+        msgspec.structs.replace(each, chain=lease(200 + number).chain, identity="x", identities=("x", "orders", ODD))
+        for number, each in enumerate(mine)
+    ]
+    tables.save(Changes(through=1, leases=(*mine, *others)))
+
+    for identity, now in product(("orders", "x", ODD, "nobody"), (NOON - 2 * SECOND, NOON, NOON + 2 * SECOND)):
+        wanted = [each for each in (*mine, *others) if identity in (each.identity, *each.identities)]
+        found = tables.held_by(identity, now=now)
+        assert [each.chain for each in found] == [each.chain for each in wanted if is_open(each, now)]
+    assert len(tables.held_by("orders", now=NOON)) > len(tables.held_by("x", now=NOON)) > 0
+
+
+def test_what_is_over_is_found_by_none_of_its_names(tables: Tables) -> None:
+    one = lease(1, identities=("payments", "orders"), parent=lease(8).chain, parents=(lease(9).chain,))
+    for through in (1, 2):
+        tables.save(Changes(through=through, leases=(one,)))
+    found = [*tables.held_by("orders", now=NOON), *tables.below(lease(9).chain, now=NOON)]
+    assert found == [one, one]
+
+    tables.save(Changes(through=3, leases=(msgspec.structs.replace(one, standing=Standing.ENDED),)))
+    assert [*tables.held_by("orders", now=NOON), *tables.below(lease(9).chain, now=NOON)] == []
+    tables.save(Changes(through=4, leases=(one,)))
+    assert list(tables.held_by("orders", now=NOON)) == [one]
+
+
+def test_requests_stand_as_they_do_at_the_time_of_asking(tables: Tables) -> None:
+    asked = [_needing(number, until=NOON + number * SECOND) for number in range(6)]
+    asked[4] = _granted(asked[4], until="2026-11-22T12:00:03Z")
+    tables.save(Changes(through=1, requests=(*asked, kept(9, RequestState.LAPSED))))
+
+    def named(state: str | None, now: int, limit: int = 1000) -> list[str]:
+        page, found = Page(limit=limit), []
+        while rows := tables.requests(page, now=now, state=state):
+            assert {each.pending.state for each in rows} == {state} or state is None
+            found += [each.pending.request[-1] for each in rows]
+            page = Page(after=rows[-1].pending.request, limit=limit)
+        return found
+
+    for limit in (1, 2, 1000):
+        assert named("pending", NOON, limit) == ["0", "1", "2", "3", "5"]
+        assert named("approved", NOON, limit) == ["4"]
+        assert named("lapsed", NOON, limit) == ["9"]
+        later = NOON + 3 * SECOND
+        assert named("pending", later, limit) == ["3", "4", "5"], "the grant has ended"
+        assert named("approved", later, limit) == []
+        assert named("lapsed", later, limit) == ["0", "1", "2", "9"]
+        assert named(None, later, limit) == ["0", "1", "2", "3", "4", "5", "9"]
+
+
+def _needing(number: int, until: int) -> Kept:
+    """A request that one person has to approve in time."""
+    one = kept(number)
+    decision = msgspec.structs.replace(one.body.decision, asked=Asked(count=1, group="leads", within=600))
+    pending = msgspec.structs.replace(one.pending, until=until, granted=())
+    body = msgspec.structs.replace(one.body, decision=decision)
+    return msgspec.structs.replace(one, pending=pending, body=body, given=())
+
+
+def _granted(one: Kept, until: str) -> Kept:
+    given = msgspec.structs.replace(kept(0).given[0], request=one.pending.request, until=until)
+    pending = msgspec.structs.replace(one.pending, state=RequestState.APPROVED)
+    return msgspec.structs.replace(one, given=(given,), pending=pending)
 
 
 def test_a_containment_ends_and_begins_again(tables: Tables) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, select, text
 
+from custody.broker.backends.backend import Secret
 from custody.broker.desk import Page
 from custody.broker.state import opening
 from custody.broker.state.database import DatabaseTables
@@ -162,17 +163,19 @@ def test_what_is_open_is_searched_for_and_what_is_over_is_walked_in_order(tmp_pa
     tables.leases(Page(), now=NOON, standing="live")
     tables.leases(Page(), now=NOON, standing="ended")
     tables.leases(Page(), now=NOON, identity="orders")
-    tables.below(lease(1).chain)
+    tables.below(lease(1).chain, now=NOON)
+    tables.held_by("orders", now=NOON)
     wanted = [each for each in statements if each.startswith("SELECT leases")]
     with sqlite3.connect(tmp_path / "state.db") as connection:
         plans = [_plan(connection, each) for each in wanted]
     connection.close()
 
-    assert ["SCAN" in each for each in plans] == [False, False, True, False, False]
+    assert ["SCAN leases" in each for each in plans] == [False, False, True, False, False, False]
     assert "leases_open" in plans[0]
     assert ("sqlite_autoindex_leases_1" in plans[2], "TEMP" in plans[2]) == (True, False)
     assert "leases_identity" in plans[3]
     assert "leases_parent" in plans[4]
+    assert ("leases_held" in plans[5], "leases_identity" in plans[5]) == (True, False)
 
 
 def test_a_broker_that_falls_silent_while_it_writes_is_cut_off(
@@ -250,11 +253,48 @@ def test_a_url_that_cannot_be_used_is_refused_and_not_repeated(url: str) -> None
     assert SECRET not in _told(caught.value)
 
 
-@pytest.mark.parametrize("query", ["", f"?password={SECRET}", f"?options=-cx={SECRET}"])
-def test_an_error_of_the_server_does_not_repeat_the_password(state_server: Server, query: str) -> None:
-    name = f"custody:{SECRET}" if not query else "custody"
+@pytest.mark.parametrize("url", ["custody:{}@db.example/custody", "db.example/custody?{}", "db.example/c?ssl{}"])
+def test_a_password_in_the_url_is_refused_with_the_way_to_give_it(url: str) -> None:
+    given = SECRET if "@" in url else f"password={SECRET}"
+    with pytest.raises(UsageError, match="a password stands in the URL") as caught:
+        DatabaseTables(f"postgresql+psycopg://{url.format(given)}")
+
+    assert "state_password" in caught.value.advice
+    assert "password file" in caught.value.advice
+    assert SECRET not in _told(caught.value)
+
+
+def test_the_password_is_asked_for_at_each_connection_and_in_no_error(state_server: Server) -> None:
+    asked: list[Secret] = []
+
+    def password() -> Secret:
+        asked.append(Secret(SECRET))
+        return asked[-1]
+
     with pytest.raises(StoreError, match="failed while opening") as caught:
-        DatabaseTables(f"postgresql://{name}@127.0.0.1:{state_server.port}/postgres{query}")
+        DatabaseTables(f"postgresql://nobody@127.0.0.1:{state_server.port}/postgres", password=password)
+
+    assert len(asked) == 1
+    assert SECRET not in _told(caught.value)
+    assert f"127.0.0.1:{state_server.port}/postgres" in caught.value.where
+
+
+@both
+def test_a_password_goes_with_a_server_alone(url: str, opened: Open) -> None:
+    assert opened(url).load(NOON).through == 0
+    if url.startswith("sqlite"):
+        with pytest.raises(UsageError, match="a password for a file"):
+            DatabaseTables(url, password=lambda: Secret(SECRET))
+    else:
+        other = DatabaseTables(url, password=lambda: Secret(SECRET))  # trusted here: the server asks for none
+        assert other.load(NOON).through == 0
+        other.close()
+
+
+@pytest.mark.parametrize("query", ["", f"?options=-cx={SECRET}"])
+def test_an_error_of_the_server_does_not_repeat_the_query(state_server: Server, query: str) -> None:
+    with pytest.raises(StoreError, match="failed while opening") as caught:
+        DatabaseTables(f"postgresql://custody@127.0.0.1:{state_server.port}/postgres{query}")
 
     assert SECRET not in _told(caught.value)
     assert f"127.0.0.1:{state_server.port}/postgres" in caught.value.where
@@ -262,7 +302,7 @@ def test_an_error_of_the_server_does_not_repeat_the_password(state_server: Serve
 
 def test_a_server_that_is_not_there_is_an_error_of_the_store() -> None:
     with pytest.raises(StoreError, match="failed while opening"):
-        DatabaseTables(f"postgresql://custody:{SECRET}@127.0.0.1:1/postgres")
+        DatabaseTables("postgresql://custody@127.0.0.1:1/postgres", password=lambda: Secret(SECRET))
 
 
 def test_a_file_that_is_no_database_is_not_touched(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
+from custody.broker.desk import Standing
 from custody.broker.state.database import DatabaseTables
 from custody.broker.state.migrating import shape_of
 from custody.broker.state.opening import opened as open_engine
@@ -30,7 +32,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(url: str, opened: Op
         options = {"version_table": SHAPE, "compare_type": True, "compare_server_default": True}
         found = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
         assert found == []
-        assert shape_of(connection) == "0001"
+        assert shape_of(connection) == "0002"
     indexes = {each["name"] for name in METADATA.tables for each in inspect(engine).get_indexes(name)}
     assert indexes == {each.name for table in METADATA.tables.values() for each in table.indexes}
 
@@ -68,12 +70,33 @@ def test_a_migration_that_is_cut_off_leaves_nothing(url: str, opened: Open, monk
 
 
 @both
+def test_what_was_open_before_is_found_by_all_of_its_names_after(url: str, opened: Open) -> None:
+    one = opened(url)
+    one.load(NOON)
+    open_, over = lease(1, identities=("payments", "orders")), lease(2, identities=("payments", "orders"))
+    over = msgspec.structs.replace(over, standing=Standing.ENDED)
+    one.save(Changes(through=3, leases=(open_, over, lease(3))))
+    with one._engine.begin() as connection:  # as the first shape was
+        connection.execute(text("DROP TABLE links"))
+        connection.execute(text("DROP INDEX leases_held"))
+        connection.execute(text(f"UPDATE {SHAPE} SET version_num = '0001'"))
+
+    two = opened(url)
+    assert list(two.held_by("orders", now=NOON)) == [open_]
+    assert list(two.held_by("payments", now=NOON)) == [open_, lease(3)]
+    two.load(NOON)
+    two.save(Changes(through=4, leases=(msgspec.structs.replace(open_, standing=Standing.ENDED),)))
+    with two._engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM links")).scalar() == 0
+
+
+@both
 def test_tables_of_a_newer_custody_are_refused(url: str, opened: Open) -> None:
     one = opened(url)
     with one._engine.begin() as connection:
         connection.execute(text(f"UPDATE {SHAPE} SET version_num = '9999'"))
 
-    with pytest.raises(StoreNewer, match=r"newer custody \(found 9999, expected 0001\)") as caught:
+    with pytest.raises(StoreNewer, match=r"newer custody \(found 9999, expected 0002\)") as caught:
         DatabaseTables(url)
     assert caught.value.advice == "Run the newer version."
 

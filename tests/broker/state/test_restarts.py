@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 from custody.broker.state.database import DatabaseTables
 from custody.broker.state.fold import State
 from custody.broker.state.rows import METADATA, PROGRESS
-from custody.broker.state.tables import Changes, MemoryTables, Tables, is_open
+from custody.broker.state.tables import Changes, MemoryTables, Tables, is_open, parents_of
 from custody.model.brokered import Issued
 from tests.broker.state.conftest import KINDS
-from tests.broker.state.life import STEPS, Life
+from tests.broker.state.life import IDENTITIES, STEPS, Life
 
 Steps = list[tuple[str, int]]
 
@@ -107,13 +107,20 @@ def live(steps: Steps, tables: Tables) -> None:
     }
     assert {each.identity: each for each in loaded.containments} == whole.contained
     assert (loaded.through, loaded.approvals) == (whole.through, whole.approvals)
-    for chain, below in whole.below.items():
-        assert {each.chain for each in tables.below(chain)} <= below
+    held = [each for each in whole.leases.values() if is_open(each, life.time)]
+    for chain in whole.leases:
+        below = {each.chain for each in held if chain in parents_of(each)}
+        assert {each.chain for each in tables.below(chain, now=life.time)} == below
+        assert below <= whole.below.get(chain, set())
+    for identity in IDENTITIES:
+        taking_part = {each.chain for each in held if identity in (each.identity, *each.identities)}
+        assert {each.chain for each in tables.held_by(identity, now=life.time)} == taking_part
 
 
 @settings(patient, max_examples=120)
 @given(lives)
 @example([("ask", 6), ("issue", 0), ("save", 0), ("end", 0), ("wait", 3), ("restart", 0)])
+@example([("ask", 0), ("issue", 0), ("end", 0), ("find", 0), ("save", 0), ("again", 0), ("restart", 0), ("save", 0)])
 @example([("ask", 6), ("issue", 0), ("save", 0), ("renew", 1), ("wait", 3), ("restart", 0)])
 def test_a_broker_that_stops_at_any_time_knows_the_same_in_memory(steps: Steps) -> None:
     live(steps, MemoryTables())

@@ -79,7 +79,7 @@ def test_a_request_is_listed_shown_signed_and_granted(line: Line) -> None:
     shown = line.json("request", "show", RQ)["request"]
     assert isinstance(shown, dict)
     assert (shown["state"], shown["digest"], shown["group"]) == ("pending", request().digest, "releasers")
-    text = line.run("request", "show", RQ)
+    text = line.run("request", "show", RQ, "--all")
     assert str(shown["shown"]) in text
     words = line.sign(ANN_SIGNS, "approve", RQ, *REASON)
     assert approvals.everything(line.estate.root).said == ()

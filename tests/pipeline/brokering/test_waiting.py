@@ -41,6 +41,7 @@ def test_it_has_the_lock_when_the_other_lets_go(tmp_path: Path, what: str) -> No
         Writer.open(root, keys, now=NOW, version="1").close()
     held = lock_store(root)
     timer = threading.Timer(0.06, held.release)
+    started = time.monotonic()
     timer.start()
     if what == "lock":
         hold(root / "lock", 5).release()
@@ -48,7 +49,9 @@ def test_it_has_the_lock_when_the_other_lets_go(tmp_path: Path, what: str) -> No
         lock_store(root, 5).release()
     else:
         Writer.open(root, keys, now=NOW, version="1", wait=5).close()
+    assert 0.06 <= time.monotonic() - started < 5
     timer.join()
+    hold(root / "lock").release()  # who waited has let go, too
 
 
 def test_what_is_wrong_is_not_waited_for(tmp_path: Path) -> None:

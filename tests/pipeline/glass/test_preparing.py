@@ -24,7 +24,7 @@ from custody.errors import (
     UsageError,
 )
 from custody.model.broker_terms import Asked, Verdict
-from custody.model.brokered import EndAsked, Ended, Glass, Issued, Refused, Request, Service, line
+from custody.model.brokered import EndAsked, Ended, Failed, Glass, Issued, Refused, Request, Service, line
 from custody.pipeline.glass.known import Card
 from custody.pipeline.glass.preparing import Prepared, Wish, end_left, prepare
 from custody.sources.custody_broker import SOURCE
@@ -191,7 +191,14 @@ def test_a_file_that_is_there_is_left_alone(scene: Scene) -> None:
 
 def test_a_backend_that_fails_leaves_no_file(scene: Scene) -> None:
     scene.trial.memory.fail("issue", persisted=False, certain=True)
-    scene.refused(BackendFailed)
+    told = scene.refused(BackendFailed)
+    request, failed = scene.trial.evidence.said[-2:]
+
+    assert isinstance(told, BackendFailed)
+    assert isinstance(request.body, Request)
+    assert isinstance(failed.body, Failed)
+    assert (failed.chain, failed.body.reason, failed.body.left) == (request.chain, told.reason, "nothing")
+    assert scene.trial.bodies(Glass) == []
 
 
 def test_a_card_that_cannot_be_kept_ends_the_credential(scene: Scene) -> None:

@@ -141,7 +141,15 @@ def test_answers_are_kept_nowhere_and_run_nothing(tmp_path: Path) -> None:
             assert found.headers["content-security-policy"].startswith("default-src 'none'")
             assert found.headers["x-content-type-options"] == "nosniff"
         assert (await service.get("/healthz", None)).json() == {"status": "ok"}
-        assert (await service.get("/docs/openapi.json", None)).json()["openapi"].startswith("3.1")
+        document = (await service.get("/docs/openapi.json", None)).json()
+        assert document["openapi"].startswith("3.1")
+        assert {path: [each["description"] for each in item.values()] for path, item in document["paths"].items()} == {
+            "/requests": ["Roles: admin, approver, auditor, operator"],
+            "/requests/{request_id}": ["Roles: admin, approver, auditor, operator"],
+            "/requests/{request_id}/decisions": ["Roles: approver"],
+            "/webhooks/{name}": ["Who has the secret of the webhook"],
+            "/healthz": ["Anybody who reaches the service"],
+        }
 
     running(tmp_path, play)
 
@@ -289,11 +297,39 @@ def test_the_secret_is_where_the_file_says(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(f"{SECRET}\n")
 
     assert secret_of("file:secret", file, {}, "chat") == secret_of("env:HOOK", file, {"HOOK": SECRET}, "chat") == SECRET
-    for reference in ("env:NONE", "file:none", "file:", "env:", SECRET):
-        with pytest.raises(UsageError) as caught:
-            secret_of(reference, file, {"": "must-not-stay"}, "chat")
-        assert "must-not-stay" not in str(caught.value)
-        assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        (
+            "env:NONE",
+            "chat: nothing is where the secret should be (found the environment variable NONE, which is not set",
+        ),
+        ("env:EMPTY", "found the environment variable EMPTY, which is empty"),
+        ("file:none", "none: No such file or directory"),
+        ("file:binary", "binary: not text"),
+        ("file:", "nothing is where the secret should be (expected env:NAME or file:PATH)"),
+        ("env:", "nothing is where the secret should be (expected env:NAME or file:PATH)"),
+        (f"env:{SECRET}", "nothing is where the secret should be (expected"),
+        (SECRET, "nothing is where the secret should be (expected"),
+    ],
+)
+def test_a_secret_that_is_missing_is_named_and_one_in_its_place_is_not_shown(
+    tmp_path: Path, reference: str, told: str
+) -> None:
+    (tmp_path / "binary").write_bytes(b"must-not-stay\xff")
+    with pytest.raises(UsageError) as caught:
+        secret_of(
+            reference,
+            msgspec.structs.replace(FILE, folder=str(tmp_path)),
+            {"": "must-not-stay", "EMPTY": "", SECRET: "must-not-stay"},
+            "chat",
+        )
+
+    assert told in str(caught.value)
+    assert "must-not-stay" not in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``decided`` is the seq of the entry that sealed the intent: with ``chain`` the receipt to put on the credential.
     ``ttl`` is in seconds, already the least of what request, policy and backend allow. ``subject`` is the workload's
     key, ``identity`` its name in the register, ``actors`` the subjects of the act chain, the outermost first.
+    ``certificate`` is the SHA-256 (hex) of the client certificate with which the holder proved itself, if it did so.
     """
 
     chain: str
@@ -56,6 +57,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     actors: tuple[str, ...] = ()
     decided: int = 0
+    certificate: str | None = None
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):

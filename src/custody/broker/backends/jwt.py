@@ -19,7 +19,7 @@ from custody.broker.keys.folder import KeyFolder
 from custody.broker.keys.published import TYPE
 from custody.broker.keys.ring import Ring, due
 from custody.broker.keys.signer import Algorithm, Signer, encoded
-from custody.errors import BackendFailed, UsageError
+from custody.errors import BackendFailed, StoreLocked, UsageError
 from custody.model import keys
 from custody.model.broker_terms import Ending, Plan
 from custody.model.brokered import Effect
@@ -64,7 +64,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The claims of a token (RFC 9068 section 2.2, RFC 8693 section 4.1, RFC 9396 section 9.1)."""
+    """The claims of a token (RFC 9068 section 2.2, RFC 8693 section 4.1, RFC 9396 section 9.1, RFC 8705 section 3)."""
 
     iss: str
     sub: str
@@ -77,6 +77,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scope: str = ""
     act: dict[str, object] | None = None
     authorization_details: tuple[dict[str, object], ...] = ()
+    cnf: dict[str, str] | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -167,10 +168,9 @@ class JwtBackend:
         until = max(self._last, now + self.max_ttl * _SECOND) + self._options.leeway * _SECOND
         try:
             self._take(*self._folder.turn(self.ring, now, until=until, distrusted=distrusted))
-        except OSError as error:
-            raise BackendFailed(
-                "the keys could not be turned", reason="keys", where=self.name, found=str(error.strerror)
-            ) from None
+        except (OSError, StoreLocked) as error:
+            found = str(error.strerror) if isinstance(error, OSError) else error.message
+            raise BackendFailed("the keys could not be turned", reason="keys", where=self.name, found=found) from None
         return self._signer.jwk.kid
 
     def _take(self, ring: Ring, signer: Signer) -> None:
@@ -194,6 +194,7 @@ class JwtBackend:
             scope=" ".join(plan.scope),
             act=act,
             authorization_details=asking.details(self.name, order.intent.details, self._options.details),
+            cnf=_bound(order.certificate),
         )
 
     def _audiences(self, order: Order) -> tuple[str, ...]:
@@ -224,6 +225,11 @@ class JwtBackend:
 
     def _key(self, name: str) -> str:
         return keys.token_key(self._door.issuer, name)
+
+
+def _bound(certificate: str | None) -> dict[str, str] | None:
+    """The confirmation that binds a token to a client certificate by its SHA-256 (RFC 8705 section 3.1)."""
+    return None if certificate is None else {"x5t#S256": encoded(bytes.fromhex(certificate))}
 
 
 def build(name: str, options: Options, door: Door) -> JwtBackend:

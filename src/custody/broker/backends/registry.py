@@ -15,6 +15,7 @@ import custody.broker.backends
 from custody.broker.backends.backend import Backend, Door
 from custody.errors import UsageError
 from custody.settings.broker_file import BackendTable
+from custody.settings.wrong_value import allowed
 
 
 class Build(Protocol):
@@ -66,7 +67,13 @@ def _options(table: BackendTable, kind: Kind, where: str) -> msgspec.Struct:
     try:
         return msgspec.convert(table.options, kind.options, strict=True)
     except msgspec.ValidationError as error:
-        raise UsageError("the options of a backend are wrong", where=f"{where}.options", found=str(error)) from None
+        said = str(error)[:300]
+        raise UsageError(
+            "the options of a backend are wrong",
+            where=f"{where}.options",
+            found=said,
+            expected=allowed(kind.options, said),
+        ) from None
 
 
 def _declared() -> Iterable[Kind]:

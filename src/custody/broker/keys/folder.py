@@ -2,28 +2,35 @@
 
 Every change is one rename, so that a crash leaves the ring before or the ring after. A private key is written before
 the ring names it and deleted after the ring no longer signs with it: of a previous key only its public half is kept.
+
+Two brokers that start for the first time side by side find the same keys: a lock beside the folder (``NAME.lock``) lets
+one make them while the other waits, and nobody reads a ring while it is turned.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from custody.broker.keys.ring import Place, Ring, begun, turned
 from custody.broker.keys.signer import Algorithm, Signer, drawn, loaded
-from custody.errors import UsageError
+from custody.errors import StoreLocked, UsageError
 from custody.store.disk import Disk, RealDisk, replace
+from custody.store.lock import hold
 
 _RING = "ring.json"
 _MODE = 0o700
+_WAIT = 10.0
+"""Seconds for which somebody else may be at work on the keys."""
 
 
 class KeyFolder:
-    """The keys of one ring. Only the broker that holds the lock writes; the ring in memory is that of the disk."""
+    """The keys of one ring. Only the broker that issues turns it; the ring in memory is that of the disk."""
 
     def __init__(
         self,
@@ -39,23 +46,45 @@ class KeyFolder:
         self._draw = draw
 
     def open(self, now: int) -> tuple[Ring, Signer]:
-        """The ring and the key that signs; a new ring where there is none. UsageError for what cannot be trusted."""
-        _private(self._folder)
-        path = self._folder / _RING
-        if not path.is_file():
-            return self._begin(now)
-        ring = self._read(path)
-        self._signer(ring, Place.NEXT)
-        return ring, self._signer(ring, Place.CURRENT)
+        """The ring and the key that signs; a new ring where there is none.
+
+        UsageError for what cannot be trusted, StoreLocked where somebody else is at work on it and does not end.
+        """
+        with self._alone():
+            path = self._folder / _RING
+            if not path.is_file():
+                return self._begin(now)
+            ring = self._read(path)
+            self._signer(ring, Place.NEXT)
+            return ring, self._signer(ring, Place.CURRENT)
 
     def turn(self, ring: Ring, now: int, *, until: int, distrusted: bool = False) -> tuple[Ring, Signer]:
         """Turn the ring durably; see ``ring.turned``. An OSError leaves the ring of before, or the one after.
 
         ``distrusted`` takes two turns in one: the next key lay beside the one that is not trusted any more.
         """
-        if distrusted:
-            ring, _ = self._turn(ring, now, until=until)
-        return self._turn(ring, now, until=until, distrusted=distrusted)
+        with self._alone():
+            if distrusted:
+                ring, _ = self._turn(ring, now, until=until)
+            return self._turn(ring, now, until=until, distrusted=distrusted)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Make the folder where there is none, and be the only one at work on it."""
+        _private(self._folder)
+        try:
+            lock = hold(self._folder.with_name(f"{self._folder.name}.lock"), _WAIT)
+        except StoreLocked as error:
+            raise StoreLocked(
+                "another process is at work on these keys",
+                where=str(self._folder),
+                found=error.found,
+                advice="Wait until it has ended, and start again.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _turn(self, ring: Ring, now: int, *, until: int, distrusted: bool = False) -> tuple[Ring, Signer]:
         following = self._draw(self._algorithm)
@@ -122,7 +151,7 @@ class KeyFolder:
 def _private(folder: Path) -> None:
     """Make the folder its owner's alone; refuse one that others can look into, as its keys may be known."""
     if not folder.is_dir():
-        folder.mkdir(mode=_MODE, parents=True)
+        folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
         folder.chmod(_MODE)  # a folder above with the set-group-id bit would give it on
     _owned(folder.stat(), folder)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -77,6 +78,8 @@ def counted(situation: Situation) -> list[tuple[str, tuple[str, ...]]]:
     An actor whom only an issuer or the requester names has no key: there whoever goes by that name in any system is
     left out.
     """
+    if not situation.approvers:
+        return []
     own = {situation.proof.workload, situation.proof.subject, *(actor.subject for actor in situation.actors)}
     if situation.subject is not None:
         own |= {situation.subject.workload, situation.subject.subject}
@@ -172,6 +175,7 @@ def _when(now: int) -> dict[str, int]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _address(origin: str | None) -> dict[str, Reference] | None:
     """An address for Cedar, an IPv4 address within IPv6 as the IPv4 address that it is; None for what is none."""
     try:

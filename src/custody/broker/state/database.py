@@ -8,22 +8,23 @@ for the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 from alembic.util import CommandError
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, union_all
 from sqlalchemy.exc import SQLAlchemyError
 
-from custody.broker.desk import Containment, Lease, Page, Standing
+from custody.broker.backends.backend import Secret
+from custody.broker.desk import Containment, Lease, Page, RequestState, Standing
 from custody.broker.state.fold import HELD_ONCE
 from custody.broker.state.migrating import upgrade
 from custody.broker.state.opening import AT_ONCE, opened
-from custody.broker.state.rows import CONTAINMENTS, LEASES, ONCE, PROGRESS, REQUESTS
-from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once, as_of
-from custody.broker.state.writing import column, write
+from custody.broker.state.rows import CONTAINMENTS, LEASES, LINKS, ONCE, PROGRESS, REQUESTS
+from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once, as_of, kept_at
+from custody.broker.state.writing import IDENTITY, PARENT, column, write
 from custody.errors import StoreError
 from custody.model.broker_terms import Ending
 
@@ -41,12 +42,13 @@ _NEVER = -1
 class DatabaseTables:
     """The tables behind an SQLAlchemy URL, brought to this version's shape when it is opened.
 
-    With a ``broker``, they are that broker's alone from the first time that it loads them. UsageError where the URL
-    cannot be used, StoreError where the database refuses, StoreNewer where a newer custody made the tables.
+    With a ``broker``, they are that broker's alone from the first time that it loads them. The ``password`` is asked
+    for where a server wants one. UsageError where the URL cannot be used, StoreError where the database refuses,
+    StoreNewer where a newer custody made the tables.
     """
 
-    def __init__(self, url: str, *, broker: str = "") -> None:
-        self._where, self._engine = opened(url)
+    def __init__(self, url: str, *, broker: str = "", password: Callable[[], Secret] | None = None) -> None:
+        self._where, self._engine = opened(url, password)
         self._broker, self._owner = broker, _NEVER
         try:
             with self._guarded("opening"):
@@ -102,23 +104,35 @@ class DatabaseTables:
             wanted = wanted.where(_stands(standing, now))
         return [as_of(each, now) for each in self._all(wanted, _LEASE)]
 
-    def below(self, chain: str) -> Sequence[Lease]:
+    def held_by(self, identity: str, *, now: int) -> Sequence[Lease]:
+        """The leases that an identity holds or takes part in and that are not over."""
+        name = column(identity)
+        holds = select(LEASES.c.chain).where(_open(now, LEASES.c.identity == name))
+        return self._among(holds, _linked(IDENTITY, name), now)
+
+    def below(self, chain: str, *, now: int) -> Sequence[Lease]:
         """The leases that descend from one and are not over."""
-        wanted = select(LEASES.c.value).where(LEASES.c.parent == column(chain), LEASES.c.standing.in_(_LIVING))
-        return self._all(wanted.order_by(LEASES.c.chain), _LEASE)
+        name = column(chain)
+        return self._among(select(LEASES.c.chain).where(LEASES.c.parent == name), _linked(PARENT, name), now)
 
     def request(self, request: str) -> Kept | None:
         """One request."""
         return self._one(select(REQUESTS.c.value).where(REQUESTS.c.request == column(request)), _KEPT)
 
-    def requests(self, page: Page, *, state: str | None = None) -> Sequence[Kept]:
-        """Requests in order of id."""
+    def requests(self, page: Page, *, now: int, state: str | None = None) -> Sequence[Kept]:
+        """Requests in order of id. Of the undecided ones only their whole value says how they stand at ``now``."""
         wanted = select(REQUESTS.c.value).order_by(REQUESTS.c.request).limit(page.limit)
-        if page.after is not None:
-            wanted = wanted.where(REQUESTS.c.request > column(page.after))
         if state is not None:
-            wanted = wanted.where(REQUESTS.c.state == state)
-        return self._all(wanted, _KEPT)
+            wanted = wanted.where(_may_stand(state, now))
+        found: list[Kept] = []
+        after = page.after
+        while len(found) < page.limit:
+            rows = self._all(wanted if after is None else wanted.where(REQUESTS.c.request > column(after)), _KEPT)
+            found += [each for each in (kept_at(row, now) for row in rows) if state in (None, each.pending.state)]
+            if len(rows) < page.limit:
+                break
+            after = rows[-1].pending.request
+        return found[: page.limit]
 
     def once(self, key: str) -> Once | None:
         """An idempotency key that was used."""
@@ -155,6 +169,11 @@ class DatabaseTables:
             connection.execute(PROGRESS.update().values(approvals=changes.approvals))
         return moved.rowcount == 1
 
+    def _among(self, some: Select[str], others: Select[str], now: int) -> list[Lease]:
+        """The open leases of these chains."""
+        wanted = select(LEASES.c.value).where(LEASES.c.chain.in_(union_all(some, others)), _open(now))
+        return self._all(wanted.order_by(LEASES.c.chain), _LEASE)
+
     def _one(self, wanted: Select[str], decoder: msgspec.json.Decoder[T]) -> T | None:
         return next(iter(self._all(wanted.limit(1), decoder)), None)
 
@@ -188,14 +207,27 @@ def _kind(error: BaseException) -> str:
     return type(own).__name__ + (f" {code}" if code else "")
 
 
-def _open(now: int) -> ColumnElement[bool]:
-    """``tables.is_open`` in SQL, each side of it within reach of the index ``leases_open``."""
+def _linked(link: str, name: str) -> Select[str]:
+    return select(LINKS.c.chain).where(LINKS.c.link == link, LINKS.c.name == name)
+
+
+def _may_stand(state: str, now: int) -> ColumnElement[bool]:
+    """The requests that may stand so at ``now`` (``tables.standing_at``), and few others."""
+    kept, undecided = REQUESTS.c.state == state, REQUESTS.c.state.in_(sorted(UNDECIDED))
+    if state == RequestState.LAPSED:
+        return or_(kept, and_(undecided, REQUESTS.c.until < now))
+    return and_(undecided, REQUESTS.c.until >= now) if state in UNDECIDED else kept
+
+
+def _open(now: int, *also: ColumnElement[bool]) -> ColumnElement[bool]:
+    """``tables.is_open`` in SQL, each side of it within reach of an index (``leases_open``, ``leases_held``)."""
     living, ends = LEASES.c.standing.in_(_LIVING), LEASES.c.ends
+    expiry = Ending.EXPIRY.value
     killable = [each.value for each in Ending if each is not Ending.EXPIRY]
     return or_(
-        and_(living, ends.in_(killable)),
-        and_(living, ends == Ending.EXPIRY.value, LEASES.c.not_after > now),
-        and_(living, LEASES.c.standing != Standing.LIVE.value, ends == Ending.EXPIRY.value, LEASES.c.not_after <= now),
+        and_(*also, living, ends.in_(killable)),
+        and_(*also, living, ends == expiry, LEASES.c.not_after > now),
+        and_(*also, living, LEASES.c.standing != Standing.LIVE.value, ends == expiry, LEASES.c.not_after <= now),
     )
 
 

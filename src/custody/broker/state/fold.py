@@ -11,11 +11,10 @@ from hashlib import sha256
 
 import msgspec
 
-from custody.broker.approvals.tally import tally
 from custody.broker.backends.backend import Held
 from custody.broker.desk import Containment, Lease, Pending, RequestState, Standing
 from custody.broker.shown import lapses
-from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once
+from custody.broker.state.tables import OVER, UNDECIDED, Changes, Kept, Loaded, Once, parents_of, standing_at
 from custody.model.broker_terms import Ending, Plan, Proof
 from custody.model.brokered import (
     Approved,
@@ -153,7 +152,7 @@ class State:
             self._decide(lease.request, RequestState.FAILED)
             self._free(lease)
         elif isinstance(body, EndAsked):
-            self._put(msgspec.structs.replace(lease, standing=Standing.ENDING, cause=body.cause, seq=seq))
+            self._put(_ending(lease, body, seq))
         elif isinstance(body, Ended):
             self._put(_ended(lease, body, seq, at))
 
@@ -235,31 +234,17 @@ class State:
         self._touched[0].add(lease.chain)
 
     def _hang(self, lease: Lease) -> None:
-        if lease.parent is not None:
-            self.below.setdefault(lease.parent, set()).add(lease.chain)
+        for parent in parents_of(lease):
+            self.below.setdefault(parent, set()).add(lease.chain)
 
     def _unhang(self, lease: Lease) -> None:
         del self.leases[lease.chain]
         self.doomed.discard(lease.chain)
-        siblings = self.below.get(lease.parent or "")
-        if siblings is not None:
+        for parent in parents_of(lease):
+            siblings = self.below.get(parent, set())
             siblings.discard(lease.chain)
             if not siblings:
-                del self.below[lease.parent or ""]
-
-
-def standing_at(kept: Kept, now: int) -> Pending:
-    """How an undecided request stands at ``now`` (µs): grants may have ended, and the request may have lapsed."""
-    pending, asked = kept.pending, kept.body.decision.asked
-    if pending.state not in UNDECIDED or asked is None:
-        return pending
-    found = tally(kept.given, asked, pending.digest, now)
-    state = RequestState.APPROVED if found.met else RequestState.PENDING
-    if found.denied is not None:
-        state = RequestState.REJECTED
-    elif pending.until < now:
-        state = RequestState.LAPSED
-    return msgspec.structs.replace(pending, state=state, granted=tuple(each.approver for each in found.granted))
+                self.below.pop(parent, None)
 
 
 def held_of(lease: Lease) -> Held:
@@ -310,6 +295,7 @@ def _planned(chain: str, seq: int, at: int, body: Request, plan: Plan) -> Lease:
         intent=body.intent,
         scope=plan.scope,
         parent=body.intent.parent,
+        parents=body.parents,
         renews=body.intent.renews,
     )
 
@@ -325,6 +311,12 @@ def _issued(lease: Lease, body: Issued, seq: int, at: int) -> Lease:
         scope=body.scope,
         server=body.server,
     )
+
+
+def _ending(lease: Lease, body: EndAsked, seq: int) -> Lease:
+    """One that was over and is found again begins anew: what was seen of its first end is no word about this one."""
+    asked = msgspec.structs.replace(lease, standing=Standing.ENDING, cause=body.cause, seq=seq)
+    return msgspec.structs.replace(asked, effect=None, tries=0, ended=None) if lease.standing in OVER else asked
 
 
 def _ended(lease: Lease, body: Ended, seq: int, at: int) -> Lease:

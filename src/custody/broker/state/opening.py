@@ -7,6 +7,7 @@ off leaves nothing.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 
@@ -14,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from custody.broker.backends.backend import Secret
 from custody.errors import StoreError, UsageError
 
 WAIT = 10
@@ -29,14 +31,21 @@ AT_ONCE = {"begin": "BEGIN IMMEDIATE"}
 DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 
 
-def opened(url: str) -> tuple[str, Engine]:
+SECRETS = ("password", "sslpassword")
+"""Parameters of a URL that are secrets."""
+
+
+def opened(url: str, password: Callable[[], Secret] | None = None) -> tuple[str, Engine]:
     """What to call the database in messages, without any password, and its engine; nothing is connected yet.
 
-    UsageError where the URL cannot be used, StoreError where the file cannot be made.
+    The ``password`` is asked for at each connection. UsageError where the URL cannot be used, StoreError where the file
+    cannot be made.
     """
     try:
         parsed = _checked(make_url(url))
-        engine = _postgresql(parsed) if parsed.get_backend_name() == "postgresql" else _sqlite(parsed)
+        if password is not None and parsed.get_backend_name() == "sqlite":
+            raise UsageError("a password for a file", where="state_password", expected="state with a PostgreSQL URL")
+        engine = _postgresql(parsed, password) if parsed.get_backend_name() == "postgresql" else _sqlite(parsed)
     except ImportError as error:
         advice = "Install it with: pip install 'custody[broker-postgresql]'"
         raise UsageError(
@@ -59,6 +68,14 @@ def _checked(url: URL) -> URL:
         raise UsageError("a database that is not known", where="state", found=url.drivername[:40], expected=known)
     if "@" in (url.host or ""):
         raise UsageError("a password in a URL is percent-encoded", where="state", advice="Write @ as %40.")
+    if url.password is not None or any(each in url.query for each in SECRETS):
+        raise UsageError(
+            "a password stands in the URL",
+            where="state",
+            found="a password, not shown",
+            expected="a URL without one",
+            advice='Name where it is: state_password = "env:NAME" or "file:PATH"; or use a password file of libpq.',
+        )
     if name == "sqlite" and (url.query or url.host or url.database in (None, "", ":memory:")):
         raise UsageError("the broker's state is kept in a file", where="state", expected="sqlite:///PATH alone")
     return url.set(drivername=f"{name}+{DRIVERS[name]}")
@@ -69,7 +86,7 @@ def _where(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, password: Callable[[], Secret] | None) -> Engine:
     given = {
         "connect_timeout": str(WAIT),
         "application_name": "custody broker",
@@ -77,7 +94,14 @@ def _postgresql(url: URL) -> Engine:
         f" -c idle_in_transaction_session_timeout={IDLE}s",
     }
     left = {name: value for name, value in given.items() if name not in url.query}
-    return create_engine(url, pool_pre_ping=True, pool_size=4, connect_args=left, hide_parameters=True)
+    engine = create_engine(url, pool_pre_ping=True, pool_size=4, connect_args=left, hide_parameters=True)
+    if password is not None:
+
+        def ask(_dialect: object, _record: object, _given: object, parameters: dict[str, object]) -> None:
+            parameters["password"] = password().reveal()
+
+        event.listen(engine, "do_connect", ask)
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

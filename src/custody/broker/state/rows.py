@@ -41,8 +41,19 @@ LEASES = Table(
     Column("value", Text, nullable=False),
     Index("leases_identity", "identity", "chain"),
     Index("leases_open", "standing", "ends", "not_after"),
+    Index("leases_held", "identity", "standing", "ends", "not_after"),
     Index("leases_parent", "parent", sqlite_where=_DESCENDS, postgresql_where=_DESCENDS),
 )
+
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("link", NAME, primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("chain", NAME, primary_key=True),
+)
+"""What else an open lease is found by: ``parent`` (a chain that it descends from besides ``leases.parent``) and
+``identity`` (one that takes part besides ``leases.identity``). Most leases have neither."""
 
 REQUESTS = Table(
     "requests",

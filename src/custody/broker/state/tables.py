@@ -6,12 +6,13 @@ transaction with it. They are asked for what is not in memory any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from custody.broker.approvals.tally import tally
 from custody.broker.desk import Containment, Lease, Page, Pending, RequestState, Standing
 from custody.model.broker_terms import Ending
 from custody.model.brokered import Approved, Request
@@ -88,16 +89,20 @@ class Tables(Protocol):
         """Leases in order of chain id, each as it stands at ``now`` (see ``as_of``), also for the filter."""
         ...
 
-    def below(self, chain: str) -> Sequence[Lease]:
-        """The leases that descend from one, directly, and are not over."""
+    def held_by(self, identity: str, *, now: int) -> Sequence[Lease]:
+        """The leases that are not over at ``now`` and that an identity holds or takes part in, in order of chain id."""
+        ...
+
+    def below(self, chain: str, *, now: int) -> Sequence[Lease]:
+        """The leases that descend from one directly, by either parent, and are not over at ``now``."""
         ...
 
     def request(self, request: str) -> Kept | None:
         """One request that needed approval."""
         ...
 
-    def requests(self, page: Page, *, state: str | None = None) -> Sequence[Kept]:
-        """Requests that needed approval, in order of id."""
+    def requests(self, page: Page, *, now: int, state: str | None = None) -> Sequence[Kept]:
+        """Requests that needed approval, in order of id, each as it stands at ``now``, also for the filter."""
         ...
 
     def once(self, key: str) -> Once | None:
@@ -149,22 +154,35 @@ class MemoryTables:
         found = (as_of(each, now) for _, each in sorted(self._leases.items()) if identity in (None, each.identity))
         return _paged((each for each in found if standing in (None, each.standing)), page, lambda each: each.chain)
 
-    def below(self, chain: str) -> Sequence[Lease]:
+    def held_by(self, identity: str, *, now: int) -> Sequence[Lease]:
+        """The open leases of an identity."""
+        return [each for each in self._open(now) if identity in (each.identity, *each.identities)]
+
+    def below(self, chain: str, *, now: int) -> Sequence[Lease]:
         """The open leases that descend from one."""
-        return [each for each in self._leases.values() if each.parent == chain and each.standing not in OVER]
+        return [each for each in self._open(now) if chain in parents_of(each)]
 
     def request(self, request: str) -> Kept | None:
         """One request."""
         return self._requests.get(request)
 
-    def requests(self, page: Page, *, state: str | None = None) -> Sequence[Kept]:
+    def requests(self, page: Page, *, now: int, state: str | None = None) -> Sequence[Kept]:
         """Requests in order of id."""
-        found = (each for _, each in sorted(self._requests.items()) if state in (None, each.pending.state))
-        return _paged(found, page, lambda each: each.pending.request)
+        found = (kept_at(each, now) for _, each in sorted(self._requests.items()))
+        wanted = (each for each in found if state in (None, each.pending.state))
+        return _paged(wanted, page, lambda each: each.pending.request)
 
     def once(self, key: str) -> Once | None:
         """An idempotency key that was used."""
         return self._once.get(key)
+
+    def _open(self, now: int) -> Iterator[Lease]:
+        return (each for _, each in sorted(self._leases.items()) if is_open(each, now))
+
+
+def parents_of(lease: Lease) -> tuple[str, ...]:
+    """Every chain that a lease descends from: the end of any of them ends it."""
+    return lease.parents if lease.parent is None else (lease.parent, *lease.parents)
 
 
 def is_open(lease: Lease, now: int) -> bool:
@@ -184,6 +202,25 @@ def as_of(lease: Lease, now: int) -> Lease:
     return msgspec.structs.replace(
         lease, standing=Standing.ENDED, cause=lease.cause or "expired", ended=lease.not_after
     )
+
+
+def standing_at(kept: Kept, now: int) -> Pending:
+    """How an undecided request stands at ``now`` (µs): grants may have ended, and the request may have lapsed."""
+    pending, asked = kept.pending, kept.body.decision.asked
+    if pending.state not in UNDECIDED or asked is None:
+        return pending
+    found = tally(kept.given, asked, pending.digest, now)
+    state = RequestState.APPROVED if found.met else RequestState.PENDING
+    if found.denied is not None:
+        state = RequestState.REJECTED
+    elif pending.until < now:
+        state = RequestState.LAPSED
+    return msgspec.structs.replace(pending, state=state, granted=tuple(each.approver for each in found.granted))
+
+
+def kept_at(kept: Kept, now: int) -> Kept:
+    """The request as it stands at ``now``."""
+    return msgspec.structs.replace(kept, pending=standing_at(kept, now))
 
 
 def _paged(found: Iterable[T], page: Page, name: Callable[[T], str]) -> list[T]:

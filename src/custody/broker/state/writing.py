@@ -5,13 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 
 import msgspec
-from sqlalchemy import JSON, BigInteger, Connection, Select, Table, Text, bindparam, cast, func, select
+from sqlalchemy import JSON, BigInteger, Connection, Select, Table, Text, and_, bindparam, cast, func, select
 from sqlalchemy import column as made_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 from custody.broker.desk import Containment, Lease, RequestState, Standing
-from custody.broker.state.rows import CONTAINMENTS, LEASES, ONCE, REQUESTS
-from custody.broker.state.tables import Changes, Kept, Once
+from custody.broker.state.rows import CONTAINMENTS, LEASES, LINKS, ONCE, REQUESTS
+from custody.broker.state.tables import OVER, Changes, Kept, Once
 from custody.model.broker_terms import Ending
 
 Row = dict[str, object]
@@ -20,6 +20,8 @@ _ENCODER = msgspec.json.Encoder()
 _WORDS: dict[str, str] = {each: each.value for words in (Standing, Ending, RequestState) for each in words}
 """The plain text of a word: asked of the word itself it takes longer than the rest of the row."""
 
+IDENTITY, PARENT = "identity", "parent"
+"""The links of a lease (``rows.LINKS``)."""
 LONGEST = 500
 """Characters of a text that is searched by; of a longer one the beginning and a digest stand in the column."""
 
@@ -33,6 +35,7 @@ def column(text: str) -> str:
 def write(connection: Connection, changes: Changes) -> None:
     """Everything that changed, in the transaction of the connection."""
     _put(connection, LEASES, {each.chain: _lease(each) for each in changes.leases})
+    _link(connection, changes)
     _put(connection, REQUESTS, {each.pending.request: _request(each) for each in changes.requests})
     if changes.enabled:
         connection.execute(CONTAINMENTS.delete().where(CONTAINMENTS.c.identity.in_(map(column, changes.enabled))))
@@ -45,16 +48,22 @@ def _put(connection: Connection, table: Table, rows: dict[str, Row]) -> None:
     if not rows:
         return
     names = [each.name for each in table.columns]
-    key = table.primary_key.columns[0].name
+    key = [each.name for each in table.primary_key.columns]
     if connection.dialect.name == "postgresql":
         made = postgresql.insert(table).from_select(names, _recorded(table))
-        others = {name: made.excluded[name] for name in names if name != key}
+        others = {name: made.excluded[name] for name in names if name not in key}
         text = _ENCODER.encode(list(rows.values())).decode()
-        connection.execute(made.on_conflict_do_update(index_elements=[key], set_=others), {"rows": text})
+        unless = (
+            made.on_conflict_do_update(index_elements=key, set_=others) if others else made.on_conflict_do_nothing()
+        )
+        connection.execute(unless, {"rows": text})
     else:
         single = sqlite.insert(table)
-        others = {name: single.excluded[name] for name in names if name != key}
-        connection.execute(single.on_conflict_do_update(index_elements=[key], set_=others), list(rows.values()))
+        others = {name: single.excluded[name] for name in names if name not in key}
+        put = (
+            single.on_conflict_do_update(index_elements=key, set_=others) if others else single.on_conflict_do_nothing()
+        )
+        connection.execute(put, list(rows.values()))
 
 
 def _recorded(table: Table) -> Select[*tuple[object, ...]]:
@@ -62,6 +71,26 @@ def _recorded(table: Table) -> Select[*tuple[object, ...]]:
     columns = [made_column(each.name, Text if isinstance(each.type, Text) else BigInteger) for each in table.columns]
     rows = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON(none_as_null=True)))
     return select(rows.table_valued(*columns).render_derived(with_types=True))
+
+
+def _link(connection: Connection, changes: Changes) -> None:
+    """What else the leases are found by while they are open."""
+    open_: dict[str, Row] = {}
+    over: dict[str, Row] = {}
+    for lease in changes.leases:
+        for row in _links(lease):
+            (over if lease.standing in OVER else open_)["\0".join(map(str, row.values()))] = row
+    _put(connection, LINKS, open_)
+    if over:
+        this = and_(*(each == bindparam(f"the_{each.name}") for each in LINKS.columns))
+        gone = [{f"the_{name}": value for name, value in row.items()} for row in over.values()]
+        connection.execute(LINKS.delete().where(this), gone)
+
+
+def _links(lease: Lease) -> list[Row]:
+    others = [(IDENTITY, each) for each in lease.identities if each != lease.identity]
+    others += [(PARENT, each) for each in lease.parents if each != lease.parent]
+    return [{"link": link, "name": column(name), "chain": lease.chain} for link, name in others]
 
 
 def _lease(lease: Lease) -> Row:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from custody.cli.approving.summary import approvals, asks, decisions, name, summary
 from custody.model.times import text
 from custody.pipeline.approving.standing import Standing, Weighed
-from custody.reports.safe import plain
-from custody.reports.terminal.layout import COLUMNS, labelled, wrapped
+from custody.reports.terminal.layout import COLUMNS
 from custody.reports.terminal.style import Style
 from custody.reports.words import counted
-
-LABEL = 12
 
 
 def listing(every: Sequence[Standing], style: Style) -> Iterator[str]:
@@ -20,21 +18,25 @@ def listing(every: Sequence[Standing], style: Style) -> Iterator[str]:
     for each in every:
         yield ""
         yield from _head(each, style)
-        yield from _rows([("asked", _asked(each)), ("approvals", _approvals(each)), ("until", _until(each))])
+        yield from decisions([("asked", _asked(each)), ("approvals", approvals(each)), ("until", _until(each))])
     yield ""
     yield counted(len(every), "request")
 
 
-def page(standing: Standing, style: Style) -> Iterator[str]:
-    """One request: the text that is approved, exactly, then what was decided about it."""
+def page(standing: Standing, style: Style, *, everything: bool = False) -> Iterator[str]:
+    """One request: what it comes to and what was decided about it; with ``everything`` the exact text as well."""
     yield from _head(standing, style)
     yield ""
-    yield from standing.shown.text.decode("ascii").rstrip("\n").split("\n")
-    yield ""
-    yield from _rows([("digest", standing.shown.digest), ("sealed", f"leaf operations:{standing.shown.leaf}")])
-    yield from _rows([("approvals", _approvals(standing)), ("until", _until(standing))])
+    yield from summary(standing)
     for each in standing.weighed:
-        yield from _rows([(each.given.decision.verdict, _decision(each))])
+        yield from decisions([(each.given.decision.verdict, _decision(each))])
+    yield ""
+    if everything:
+        yield "The exact text that is approved; the digest is that of these bytes:"
+        yield ""
+        yield from standing.shown.text.decode("ascii").rstrip("\n").split("\n")
+    else:
+        yield "What is approved is the exact text: --all shows it."
 
 
 def fields_of(standing: Standing) -> dict[str, object]:
@@ -47,7 +49,10 @@ def fields_of(standing: Standing) -> dict[str, object]:
         "state": standing.state.value,
         "digest": shown.digest,
         "shown": shown.text.decode("ascii"),
-        "identity": _identity(standing),
+        "identity": asks(standing),
+        "workload": shown.request.proof.workload,
+        **_wanted(standing),
+        "policies": [{"id": each.id, "sha256": each.sha256} for each in shown.request.decision.policies],
         "until": text(shown.until),
         "needed": shown.asked.count,
         "group": shown.asked.group,
@@ -57,37 +62,43 @@ def fields_of(standing: Standing) -> dict[str, object]:
     }
 
 
+def _wanted(standing: Standing) -> dict[str, object]:
+    """What is asked for; ``ttl`` in seconds as it was asked, ``max_ttl`` as the policy allows it, null: not said."""
+    intent, decision = standing.shown.request.intent, standing.shown.request.decision
+    names = (
+        "backend",
+        "scope",
+        "resource",
+        "audience",
+        "purpose",
+        "ticket",
+        "run",
+        "ttl",
+        "parent",
+        "renews",
+        "reason",
+    )
+    return {**{each: getattr(intent, each) for each in names}, "max_ttl": decision.max_ttl}
+
+
 def _fields(weighed: Weighed) -> dict[str, object]:
     decision = weighed.given.decision
     names = ("verdict", "approver", "method", "reason", "at", "until", "by")
-    told = {name: getattr(decision, name) for name in names}
+    told = {each: getattr(decision, each) for each in names}
     leaf = {"log": "approvals", "index": weighed.given.leaf}
     return {**told, "leaf": leaf, "counts": not weighed.why, "why": weighed.why}
 
 
 def _head(standing: Standing, style: Style) -> Iterator[str]:
-    name, state = standing.shown.request.request, standing.state.value
-    yield f"{style.strong(name)}{' ' * max(COLUMNS - len(name) - len(state), 2)}{state}"
-
-
-def _identity(standing: Standing) -> str:
-    registered = standing.shown.request.registered
-    return standing.shown.request.proof.workload if registered is None else registered.identity
+    request, state = standing.shown.request.request, standing.state.value
+    yield f"{style.strong(request)}{' ' * max(COLUMNS - len(request) - len(state), 2)}{state}"
 
 
 def _asked(standing: Standing) -> str:
     intent = standing.shown.request.intent
-    what = ", ".join((*intent.scope, *intent.resource, *intent.audience))
+    what = ", ".join(map(name, (*intent.scope, *intent.resource, *intent.audience)))
     why = f": {intent.purpose}" if intent.purpose else ""
-    return f"{_identity(standing)} wants {intent.backend}{f' ({what})' if what else ''}{why}"
-
-
-def _approvals(standing: Standing) -> str:
-    asked, granted = standing.shown.asked, standing.tally.granted
-    told = f"{len(granted)} of {asked.count} of {asked.group}"
-    denied = standing.tally.denied
-    told += f"; denied by {denied.approver}" if denied is not None else ""
-    return f"{told}: {', '.join(each.approver for each in granted)}" if granted else told
+    return f"{name(asks(standing))} wants {name(intent.backend)}{f' ({what})' if what else ''}{why}"
 
 
 def _until(standing: Standing) -> str:
@@ -99,8 +110,3 @@ def _decision(weighed: Weighed) -> str:
     told = f"{decision.approver} ({decision.method}) at {decision.at}, leaf approvals:{weighed.given.leaf}"
     told = f"{told}: {decision.reason}"
     return f"{told}; does not count: {weighed.why}" if weighed.why else told
-
-
-def _rows(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    for label, told in rows:
-        yield from labelled(label, wrapped(plain(told), COLUMNS - LABEL), LABEL)

@@ -16,6 +16,7 @@ from custody.cli.register.signing import given_of, signing
 from custody.errors import UsageError
 
 if TYPE_CHECKING:
+    from custody.pipeline.glass.listing import Listed
     from custody.serve.composing import Composed
     from custody.settings.catalog import Settings
 
@@ -30,6 +31,9 @@ passphrases = click.option(
 )  # fmt: skip
 broker_file = click.option("--broker-file", type=_FILE, required=True, metavar="FILE", help="The broker's file.")
 until = click.option("--until", required=True, metavar="TIME", help="How long it is good at most: a date, or RFC 3339.")
+rotate_by = click.option(
+    "--rotate-by", metavar="TIME", help="When another one has to be in its place at the latest: it is watched."
+)
 out = click.option("--out", type=_NEW, required=True, metavar="FILE", help="The file to write; it must not be there.")
 
 
@@ -69,6 +73,7 @@ def key(holder: str, out: Path, passphrases: tuple[Path, ...], as_json: bool) ->
 )  # fmt: skip
 @click.option("--request", metavar="RQ-ID", help="The request that people approved meanwhile.")
 @until
+@rotate_by
 @reason
 @out
 @options.every
@@ -97,6 +102,7 @@ def prepare(broker_file: Path, settings: Settings, as_json: bool, **given: objec
         resource=_words(given["resource"]),
         audience=_words(given["audience"]),
         request=None if given["request"] is None else str(given["request"]),
+        rotate_by=None if given["rotate_by"] is None else _end(given["rotate_by"]),
     )
     composed = _composed(settings, broker_file)
     try:
@@ -196,12 +202,20 @@ def ingest(journal: Path, glass: str | None, settings: Settings, as_json: bool) 
 @click.argument("glass")
 @broker_file
 @until
+@rotate_by
 @reason
 @out
 @options.every
 @options.as_json
 def rotate(
-    glass: str, broker_file: Path, until: str, reason: str, out: Path, settings: Settings, as_json: bool
+    glass: str,
+    broker_file: Path,
+    until: str,
+    rotate_by: str | None,
+    reason: str,
+    out: Path,
+    settings: Settings,
+    as_json: bool,
 ) -> None:
     """End the credential of GLASS (id or file), see that it is gone, and prepare another for the same holders."""
     from custody.pipeline.audit import whoami
@@ -209,7 +223,9 @@ def rotate(
 
     composed = _composed(settings, broker_file)
     try:
-        done = asyncio.run(acting.rotated(composed, glass, out, until=_end(until), by=whoami(), reason=reason))
+        due = None if rotate_by is None else _end(rotate_by)
+        work = acting.rotated(composed, glass, out, until=_end(until), by=whoami(), reason=reason, rotate_by=due)
+        done = asyncio.run(work)
     finally:
         composed.tables.close()
     new = sealed_fields(done.new.sealed, out, done.new.receipt)
@@ -246,7 +262,7 @@ def end(glass: str, broker_file: Path, reason: str, settings: Settings, as_json:
 def review(
     glass: str, reason: str, write: Path | None, claimed: str | None, settings: Settings, as_json: bool, **given: object
 ) -> None:
-    """Say that what was done with GLASS (id or file) was looked at, by somebody who did not open it.
+    """Say that what was done with GLASS (id or file) was looked at, by somebody who did not open it or ask for it.
 
     Sign it: --write FILE, then ssh-keygen -Y sign -n custody-glass-review, then --signature FILE.sig with --signers.
     """
@@ -272,18 +288,26 @@ def review(
 @options.reading
 @options.as_json
 def list_(settings: Settings, as_json: bool) -> None:
-    """List the glasses that were prepared here: how each stands, and every step that the log has."""
+    """List what is under seal, and what brokers gave under break-glass: how each stands, and what is due by when."""
     from custody.cli.output import emit
     from custody.pipeline.glass.listing import listed
 
     found = listed(settings, _Clock().now())
     if as_json:
-        emit({"glasses": [listed_fields(each) for each in found]})
+        names = ("rotate_by", "review_by", "approve_by", "overdue")
+        emit({"glasses": [listed_fields(each) | {name: getattr(each, name) for name in names} for each in found]})
         return
     for each in found:
-        click.echo("\n".join(listed_lines(each)))
+        click.echo("\n".join((*listed_lines(each), *_due_lines(each))))
     if not found:
         click.echo("no glass was prepared here")
+
+
+def _due_lines(each: Listed) -> list[str]:
+    due = (("rotate", each.rotate_by), ("approve", each.approve_by), ("review", each.review_by))
+    return [
+        f"  {name} by {by[:19]}Z{' (overdue)' if name in each.overdue else ''}" for name, by in due if by is not None
+    ]
 
 
 class _Clock:

@@ -45,6 +45,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     ttl: str | None
     parent: str | None
     request: str | None
+    reason: str | None
+    break_glass: bool
     wait: str | None
     env: str | None
     print_: bool
@@ -73,6 +75,8 @@ def asking(function: Callable[P, R]) -> Callable[P, R]:
     for option in (
         click.option("--wait", metavar="TIME", help="Wait for people to approve: 10m.  [default: not at all]"),
         click.option("--request", metavar="ID", help="Fetch what people approved, instead of --backend."),
+        click.option("--break-glass", is_flag=True, help="Nobody can approve first; takes --reason and --ticket."),
+        click.option("--reason", metavar="TEXT", help="Why, with --break-glass: it is sealed."),
         click.option("--parent", metavar="CHAIN", help="The chain that this credential descends from."),
         click.option("--ttl", metavar="TIME", help="How long it is needed at most: 15m."),
         click.option("--run", metavar="KEY", help="The execution that it is for."),
@@ -142,6 +146,10 @@ def _done(given: Given, signals: Signals) -> int:
             given, "leased", f"{told}, receipt {credential.receipt}",
             chain=credential.chain, receipt=credential.receipt, expires=credential.expires_text, kind=credential.kind,
         )  # fmt: skip
+        if credential.review is not None:
+            review, until = credential.review, credential.review_by
+            told = f"break-glass: somebody else has to approve it until {until}: custody approve {review} --reason …"
+            _tell(given, "break-glass", told, review=review, review_by=until)
         if given.print_:
             return _printed(given, broker, credential)
         try:
@@ -181,6 +189,8 @@ def _obtained(given: Given, broker: Broker) -> Credential:
 
     if (given.backend is None) == (given.request is None):
         raise UsageError("what is asked for is not clear", expected="--backend NAME, or --request ID")
+    if given.break_glass and (given.request is not None or not given.reason or not given.ticket):
+        raise UsageError("break-glass is not asked for so", expected="--backend NAME --reason TEXT --ticket TEXT")
     try:
         if given.request is not None:
             return broker.fetch(given.request, wait=wait, on_pending=pending)
@@ -195,6 +205,8 @@ def _obtained(given: Given, broker: Broker) -> Credential:
             run=given.run,
             ttl=None if ttl is None else int(ttl),
             parent=given.parent,
+            reason=given.reason,
+            break_glass=given.break_glass,
             wait=wait,
             on_pending=pending,
         )

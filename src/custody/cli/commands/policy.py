@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
+import msgspec
 
 from custody.cli import options
 from custody.cli.exits import CODES
+from custody.errors import UsageError
 
 if TYPE_CHECKING:
     from custody.broker.policy.explaining import Weighed
     from custody.broker.policy.texts import Flaw, Policy
-    from custody.model.broker_terms import Asked
+    from custody.model.broker_terms import Asked, Decision
+    from custody.pipeline.policies import Sealed
+    from custody.settings.catalog import Settings
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path))
 INDENT = 2
@@ -102,21 +106,43 @@ def test(folder: Path, as_json: bool) -> int:
 @click.option(
     "--case",
     "case",
-    required=True,
     type=click.File("rb"),
     help="A situation (YAML, TOML, JSON), or a request's line of a broker's log; - is stdin.",
 )
+@click.option("--request", metavar="RQ-ID", help="A request as it is sealed in the store: what was decided, and why.")
+@options.reading
 @options.as_json
-def explain(folder: Path, case: BinaryIO, as_json: bool) -> None:
-    """Say what the policies in FOLDER decide in one situation, which determined it, and what kept the others out."""
+def explain(folder: Path, case: BinaryIO | None, request: str | None, settings: Settings, as_json: bool) -> None:
+    """Say what the policies in FOLDER decide in one situation, which determined it, and what kept the others out.
+
+    With --request: what was decided then, by which policies (their texts where FOLDER still has them), resting on what.
+    """
     from custody.cli.output import emit
     from custody.pipeline import policies
 
+    if (case is None) == (request is None):
+        raise UsageError("what is to be explained is not clear", expected="--case FILE, or --request RQ-ID")
+    if request is not None:
+        sealed = policies.explain_sealed(settings.store, folder, request)
+        if as_json:
+            emit({"request": request, "decisions": sealed})
+        else:
+            for each in sealed:
+                _print_sealed(each, folder)
+        return
+    assert case is not None
     found = policies.explain(folder, case.read(policies.MAX_BYTES + 1), getattr(case, "name", "-"))
     if as_json:
         emit(found)
         return
-    decision = found.decision
+    _print_decision(found.decision)
+    _print_weighed(found.policies)
+    if found.recorded is not None:
+        other = [name for name, same in found.same.items() if not same]
+        _echo(f"\nrecorded: {found.recorded.verdict.value}; " + (f"other: {', '.join(other)}" if other else "the same"))
+
+
+def _print_decision(decision: Decision) -> None:
     why = f"  ({decision.why})" if decision.why else ""
     _echo(f"{decision.verdict.value}{why}")
     _echo_all(f"by {each.id}  sha256 {each.sha256}" for each in decision.policies)
@@ -125,13 +151,62 @@ def explain(folder: Path, case: BinaryIO, as_json: bool) -> None:
         _echo_all([f"asks for {_asked(decision.asked)}"])
     if decision.max_ttl is not None:
         _echo_all([f"for {decision.max_ttl} s at most"])
-    for each in found.policies:
+
+
+def _print_weighed(policies: Iterable[Weighed]) -> None:
+    for each in policies:
         _echo(f"\n{each.effect} {each.id}: {_state(each)}")
         _echo_all(f"not so: {part}" for part in each.missing)
         _echo_all(f"error: {error}" for error in each.errors)
-    if found.recorded is not None:
-        other = [name for name, same in found.same.items() if not same]
-        _echo(f"\nrecorded: {found.recorded.verdict.value}; " + (f"other: {', '.join(other)}" if other else "the same"))
+
+
+def _print_sealed(one: Sealed, folder: Path) -> None:
+    """One sealed decision: what it was, the policies as they were, what they were asked, and whether that holds."""
+    place = f"operations:{one.leaf}" if one.leaf is not None else "not found in the log"
+    _echo(f"{one.request}  {one.broker}/{one.seq}  {place}  {one.at}")
+    _print_decision(one.decision)
+    for each in one.determined:
+        _echo(f"\npolicy {each.id}:")
+        if each.text is not None:
+            _echo_all(each.text.splitlines())
+        else:
+            there = f"changed since: sha256 {each.now} now" if each.now else "not there any more"
+            _echo_all([f"{there}; its text then is not known here"])
+    _echo("\nrested on:")
+    _echo_all(_rested(one.rested_on))
+    _echo(f"\n{_agreement(one, folder)}\n")
+    if one.same["policy_set"] and one.same["schema"]:
+        _print_weighed(one.now.policies)
+
+
+def _rested(whole: object) -> Iterable[str]:
+    """The principal, action and resource, then the context, a line each."""
+    asked = msgspec.convert(whole, dict[str, dict[str, object]])
+    for name in ("principal", "action", "resource"):
+        yield f"{name} {asked[name]['type']}::{msgspec.json.encode(asked[name]['id']).decode()}"
+    for name, value in sorted(asked["context"].items()):
+        yield f"context.{name} = {msgspec.json.encode(value).decode()}"
+
+
+def _agreement(one: Sealed, folder: Path) -> str:
+    """What of it can be shown to be as it was, and what cannot."""
+    made = all(one.same[name] for name in ("entities", "request"))
+    told = [
+        "what the engine was asked, made again from the log, has " + ("" if made else "NOT ") + "the sealed digests"
+    ]
+    if one.same["policy_set"] and one.same["schema"]:
+        told.append(f"{folder} has the policies and the schema of then" + _verdict_now(one))
+    else:
+        commit = f"; they were those of commit {one.decision.commit}" if one.decision.commit else ""
+        told.append(f"{folder} has changed since: policy set {one.decision.policy_set} then{commit}")
+    return "\n".join(told)
+
+
+def _verdict_now(one: Sealed) -> str:
+    if one.same["verdict"]:
+        return ", and they come to the same"
+    said = one.now.decision.verdict.value
+    return f"; they alone come to {said}: the broker decided by more ({one.decision.why or 'not recorded'})"
 
 
 @COMMAND.command("schema")

@@ -37,12 +37,15 @@ def listed(state: str | None, settings: Settings, as_json: bool, **given: object
 
 @COMMAND.command("show")
 @click.argument("request")
+@click.option("--all", "everything", is_flag=True, help="Also the exact text that is approved.")
 @digest
 @broker_file
 @options.reading
 @options.as_json
-def shown(request: str, digest: str | None, settings: Settings, as_json: bool, **given: object) -> None:
-    """Show the request REQUEST: the exact text that is approved, its digest, and what was decided."""
+def shown(
+    request: str, everything: bool, digest: str | None, settings: Settings, as_json: bool, **given: object
+) -> None:
+    """Show the request REQUEST: who asks for what and for how long, who approves, the digest, what was decided."""
     from custody.cli.approving.page import fields_of, page
     from custody.cli.output import emit, style
     from custody.pipeline.approving import signing as approving
@@ -51,4 +54,4 @@ def shown(request: str, digest: str | None, settings: Settings, as_json: bool, *
     if as_json:
         emit({"request": fields_of(found)})
     else:
-        click.echo("\n".join(page(found, style(settings))))
+        click.echo("\n".join(page(found, style(settings), everything=everything)))

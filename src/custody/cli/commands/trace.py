@@ -23,7 +23,9 @@ def COMMAND(key: str, as_tree: bool, settings: Settings, as_json: bool) -> int: 
     """Show the chain of the credential that KEY means.
 
     KEY is an access key, session ARN, event id, leaf (operations:1204), address, instance, role, resource, user agent,
-    credential id, or the id of a finding.
+    credential id, or the id of a finding. Of what a broker issued or refused: the chain id (cc-…), its receipt
+    (cc-…@12) or the request id (rq-…). A W3C trace id (32 hex digits or a whole traceparent), or a name of the
+    register: everything that goes by it.
     Where it means several, they are listed, most used first.
     """
     from custody.cli.output import emit, style
@@ -34,7 +36,7 @@ def COMMAND(key: str, as_tree: bool, settings: Settings, as_json: bool) -> int: 
         emit(found.delegation or found.chain or found)
     else:
         from custody.reports.safe import plain
-        from custody.reports.terminal import chain, hits, nothing, tree
+        from custody.reports.terminal import chain, hits, nothing, requests, tree
 
         if found.delegation is not None:
             click.echo(tree(found.delegation, style(settings)), nl=False)
@@ -46,12 +48,15 @@ def COMMAND(key: str, as_tree: bool, settings: Settings, as_json: bool) -> int: 
             click.echo(described(found.forwarded, style(settings)))
         elif found.hits:
             click.echo(hits(found.searched_for(), found.names, style(settings)), nl=False)
-        else:
+        elif not found.requests:
             click.echo(nothing(found.searched_for(), key), nl=False)
+        if found.requests:
+            click.echo("", nl=bool(found.hits))
+            click.echo(requests(found.requests, style(settings)), nl=False)
         _mentions(found)
         for each in found.erased:
             click.echo(f"leaf {each.leaf.index} was {plain(each.sentence())}")
-    return CODES["done"] if found.hits or found.mentions or found.erased else CODES["not found"]
+    return CODES["done" if found.is_anything else "not found"]
 
 
 def _mentions(found: Traced) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from multiprocessing.connection import Connection
 
@@ -13,6 +14,9 @@ from custody.errors import CustodyError
 from custody.pipeline.brokering.sealing import Answer, Pushed, Sealer
 from custody.pipeline.workers import die_with
 from custody.settings.catalog import Settings
+
+NICE = 5
+"""How far the sealing steps back behind the broker, where the processors do not do for both."""
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ Reply = Sealed | Derived | CustodyError
 def serve(connection: Connection, settings: Settings, broker: str, wait: float, parent: int) -> None:
     """Do what comes over ``connection`` until it is closed. Ends with its parent, however that ends."""
     die_with(parent)
+    os.nice(NICE)
     sealer = Sealer(settings, broker, wait=wait)
     while True:
         try:

@@ -26,12 +26,16 @@ async def prepared(parts: Parts, wish: Wish, out: Path) -> Prepared:
         return await prepare(parts.broker, wish, out, _keeping(parts))
 
 
-async def rotated(parts: Parts, name: str, out: Path, *, until: int, by: str, reason: str) -> Rotated:
+async def rotated(
+    parts: Parts, name: str, out: Path, *, until: int, by: str, reason: str, rotate_by: int | None = None
+) -> Rotated:
     """Rotate a glass, by its id or its file. BackendFailed where the old credential was not seen to be gone."""
     glass = found(parts.settings, name)
     async with session(parts) as running:
         await _tidy(parts, running, by)
-        done = await rotate(parts.broker, glass, out, _keeping(parts), until=until, by=by, reason=reason)
+        done = await rotate(
+            parts.broker, glass, out, _keeping(parts), until=until, by=by, reason=reason, rotate_by=rotate_by
+        )
     known.add(parts.settings, glass.card, (glass.card.broker, done.seq))
     return done
 

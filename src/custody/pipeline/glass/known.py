@@ -6,6 +6,7 @@ an index that points at something else is an error. It can be made again from th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from custody.broker.glass.holders import Holder
 from custody.broker.glass.names import GLASS
 from custody.errors import NotFound, StoreError, UsageError
 from custody.model.brokered import DECODER, SOURCE, Entry, Glass, Service
+from custody.pipeline.brokering import sealed as broker_log
 from custody.pipeline.brokering.places import broker_folder
 from custody.settings.catalog import Settings
 from custody.store.disk import make_folders
@@ -24,6 +26,9 @@ from custody.store.reader import Reader
 FOLDER = "glass"
 WHAT = "break-glass"
 """What the broker's own entry about a glass is called: the one after its preparation."""
+ISSUED, ROTATE_BY, REVIEW_BY = "issued", "rotate-by", "review-by"
+"""Steps of which the broker's log alone tells: see ``model.brokered.Glass``."""
+_OWN = re.compile(rf"{re.escape(SOURCE)}/[^/]+/[0-9]+\.ndjson", re.ASCII)
 _SIGNER, _HOLDER = "signer ", "holder "
 
 
@@ -88,12 +93,16 @@ def cards(settings: Settings) -> Iterator[Card]:
 
 
 def card_of(settings: Settings, name: str) -> Card:
-    """The card of a glass, by its id or by the path of its file. NotFound."""
+    """The card of a glass, by its id or by the path of its file; of one that a broker gave, from its log. NotFound."""
     if GLASS.fullmatch(name):
         path = _place(settings, name)
-        if not path.exists():
-            raise NotFound("there is no such glass here", where=name, advice="Name its file in place of its id.")
-        return _card(path)
+        if path.exists():
+            return _card(path)
+        with Reader.open(settings.store) as reader:
+            for card in given(reader):
+                if card.glass == name:
+                    return card
+        raise NotFound("there is no such glass here", where=name, advice="Name its file in place of its id.")
     path = Path(name)
     if not path.is_file():
         raise NotFound("there is no such glass", where=name[:200], expected="bg-…, or a glass file")
@@ -102,6 +111,19 @@ def card_of(settings: Settings, name: str) -> Card:
     if index is not None and index.exists():
         return _card(index)
     return Card(glass=sealed.glass, broker=sealed.broker, prepared=sealed.prepared, chain=sealed.chain)
+
+
+def brokers(reader: Reader) -> list[str]:
+    """The brokers whose own logs are sealed in this store."""
+    return sorted({each.path.split("/")[1] for each in reader.acquisitions() if _OWN.fullmatch(each.path)})
+
+
+def given(reader: Reader) -> Iterator[Card]:
+    """What the brokers of this store gave under break-glass, in order of their logs: it is in no index."""
+    for broker in brokers(reader):
+        for entry in broker_log.entries(reader, broker, 0):
+            if isinstance(entry.body, Glass) and entry.body.step == ISSUED:
+                yield Card(glass=entry.body.glass, broker=broker, prepared=entry.seq, chain=entry.chain or "")
 
 
 def keep(settings: Settings, card: Card) -> None:
@@ -122,8 +144,18 @@ def add(settings: Settings, card: Card, *places: tuple[str, int]) -> Card:
 
 
 def known(reader: Reader, card: Card) -> Known:
-    """What the sealed log says of a glass. StoreError where it does not say what the card says."""
+    """What the sealed log says of a glass. StoreError where it does not say what the card says.
+
+    UsageError where it is none under seal.
+    """
     first, _ = entry_at(reader, card.broker, card.prepared)
+    if isinstance(first.body, Glass) and first.body.step == ISSUED:
+        raise UsageError(
+            "the broker gave it, and it is under no seal",
+            where=card.glass,
+            found=card.chain,
+            advice="It ends by itself; an operator revokes it by its chain id.",
+        )
     second, _ = entry_at(reader, card.broker, card.prepared + 1)
     made, told = first.body, second.body
     sound = isinstance(made, Glass) and made.step == "prepared" and made.glass == card.glass
@@ -164,6 +196,18 @@ def steps(reader: Reader, card: Card) -> tuple[Step, ...]:
             raise _elsewhere(card.glass, entry.id)
         found.append(Step(log=log, seq=seq, leaf=leaf, at=entry.at, body=entry.body))
     return tuple(sorted(found, key=lambda each: (each.at, each.leaf)))
+
+
+def due(reader: Reader, card: Card, step: str) -> str | None:
+    """By when a step is due (RFC 3339), as the broker said right after the glass; None where it said nothing."""
+    for seq in range(card.prepared + 1, card.prepared + 3):
+        try:
+            body = entry_at(reader, card.broker, seq)[0].body
+        except NotFound:
+            continue
+        if isinstance(body, Glass) and (body.step, body.glass) == (step, card.glass):
+            return body.not_after
+    return None
 
 
 def entry_at(reader: Reader, log: str, seq: int) -> tuple[Entry, int]:

@@ -27,7 +27,8 @@ from custody.broker.glass import sealing
 from custody.broker.glass.holders import Holder
 from custody.broker.glass.names import account_key, glass_id, reason_of
 from custody.broker.running import Running
-from custody.broker.state.fold import held_of, standing_at
+from custody.broker.state.fold import held_of
+from custody.broker.state.tables import standing_at
 from custody.errors import (
     BrokerError,
     CustodyError,
@@ -41,7 +42,7 @@ from custody.model.broker_terms import Ending, Intent, Proof, Registered
 from custody.model.brokered import Glass, Refused, Service
 from custody.model.events import MICROSECONDS
 from custody.model.times import text
-from custody.pipeline.glass.known import WHAT, Card, fields_of
+from custody.pipeline.glass.known import ROTATE_BY, WHAT, Card, fields_of
 
 ACTION = "BreakGlass"
 NOT_SEALED = "it was not sealed"
@@ -52,6 +53,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     ``account`` is the name under which the register knows what uses it: ``break_glass:BROKER:ACCOUNT``. ``request`` is
     that of a request that people approved meanwhile. ``replaces`` is the glass in whose place this one comes.
+    ``rotate_by`` (µs) is when another one has to be in its place, also if nobody opens it: its end at the latest.
     """
 
     backend: str
@@ -65,6 +67,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     audience: tuple[str, ...] = ()
     request: str | None = None
     replaces: str | None = None
+    rotate_by: int | None = None
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,6 +242,9 @@ async def _seal(running: Running, wish: Wish, handed: Handed, intent: Intent) ->
     told = await running.say(Service(what=WHAT, version=parts.version, fields=fields))
     if told.seq != entry.seq + 1:
         raise StoreError("something else was said in between", where=f"{parts.broker}/{told.seq}")
+    if wish.rotate_by is not None:
+        due = str(text(min(handed.not_after, wish.rotate_by)))
+        await running.say(Glass(step=ROTATE_BY, glass=made.glass, not_after=due), chain=handed.chain)
     card = Card(glass=made.glass, broker=parts.broker, prepared=entry.seq, chain=handed.chain)
     return Prepared(sealed=sealed, card=card, request=handed.request, receipt=handed.receipt)
 

@@ -18,7 +18,7 @@ from custody.pipeline import signatures
 from custody.pipeline.approving.rechecking import persons
 from custody.pipeline.approving.signing import who_of
 from custody.pipeline.glass.ingesting import seal
-from custody.pipeline.glass.known import Card, Step, add, card_of, entry_at, steps
+from custody.pipeline.glass.known import ISSUED, Card, Step, add, card_of, entry_at, steps
 from custody.pipeline.signatures import Given
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
@@ -78,11 +78,13 @@ def review(
         raise UsageError("nobody reviews", expected="--signature, a token, or --by person:SYSTEM:NAME")
     who = None if signed is None else who_of(signed)
     names = (person_of(claimed or "", "--by"),) if who is None else (who.approver, *who.names)
-    openers = {name for each in made.steps if each.body.step == "opened" for name in each.body.people}
+    openers = {name for each in made.steps if each.body.step in ("opened", ISSUED) for name in each.body.people}
     with Reader.open(settings.store) as reader:
         same = [each for each in sorted(openers) if persons(reader).one((each,), names)]
     if same:
-        raise IdentityRefused("who opened a glass does not review it", reason="opened-it", found=", ".join(same))
+        raise IdentityRefused(
+            "who opened a glass, or asked for it, does not review it", reason="opened-it", found=", ".join(same)
+        )
     body = Glass(
         step="reviewed",
         glass=made.card.glass,

@@ -42,10 +42,18 @@ async def end(broker: Broker, glass: Known, *, by: str, reason: str) -> Lease:
 
 
 async def rotate(
-    broker: Broker, glass: Known, out: Path, keep: Callable[[Card], None], *, until: int, by: str, reason: str
+    broker: Broker,
+    glass: Known,
+    out: Path,
+    keep: Callable[[Card], None],
+    *,
+    until: int,
+    by: str,
+    reason: str,
+    rotate_by: int | None = None,
 ) -> Rotated:
     """End the old one first, whatever becomes of the new one; then prepare that and say that it was rotated."""
-    wish = wish_of(glass, until=until, by=by, reason=reason)
+    wish = msgspec.structs.replace(wish_of(glass, until=until, by=by, reason=reason), rotate_by=rotate_by)
     old = await end(broker, glass, by=by, reason=reason)
     new = await prepare(broker, wish, out, keep)
     body = Glass(step="rotated", glass=glass.card.glass, reason=reason_of(reason), keys=glass.keys)

@@ -3,6 +3,7 @@
 Every function here makes the text of logs plain itself (``safe.cleaned``) before it lays anything out.
 """
 
+from custody.reports.terminal.brokered import requests
 from custody.reports.terminal.chain import chain
 from custody.reports.terminal.containment import containment
 from custody.reports.terminal.coverage import coverage
@@ -23,6 +24,7 @@ __all__ = [
     "hits",
     "nothing",
     "page",
+    "requests",
     "scope",
     "tree",
 ]

@@ -3,10 +3,12 @@
 from collections import Counter
 
 from custody.model.report import Answer, Chain
+from custody.reports.broker_rows import shorter
 from custody.reports.clock import Clock, clock
 from custody.reports.kinds import kind
 from custody.reports.safe import cleaned, shortened, width
 from custody.reports.steps import TOLD, Group, groups, violations
+from custody.reports.terminal import brokered
 from custody.reports.terminal.heading import INDENT, heading, laid, relations
 from custody.reports.terminal.layout import COLUMNS, ended, labelled, pad, wrapped
 from custody.reports.terminal.style import PLAIN, Style
@@ -21,6 +23,7 @@ STEP_MARKS = {
     "session": "▷",
     "approve": "▣",
     "request": "▢",
+    "decide": "▤",
     "refresh": "↻",
     "change": "△",
     "end": "◌",
@@ -37,7 +40,8 @@ def chain(chain: Chain, style: Style = PLAIN) -> str:
     chain = cleaned(chain)
     shown = groups(chain.stages)
     times = clock(time for group in shown for time in (group.first, group.last))
-    lines = [*heading(chain, times, style), "", *relations(chain, style)]
+    told = [] if chain.brokered is None else brokered.beside(chain.brokered, times)
+    lines = [*heading(chain, times, style), "", *relations(chain, style, told)]
     violated = violations(shown, chain.verdicts)
     for place, group in enumerate(shown):
         lines += _step(group, times, style)
@@ -114,7 +118,7 @@ def _answer(answer: Answer, times: Clock, style: Style) -> list[str]:
     tail = [answer.basis] if answer.basis and answer.basis != "observed" else []
     tail += [f"until {stamp(answer.until)}"] if answer.until else []
     tail += [f"would settle it: {answer.settles}"] if answer.settles else []
-    text = f"{answered(answer.question)}: {'; '.join([times.within(answer.text), *tail])}"
+    text = f"{answered(answer.question)}: {'; '.join([times.within(shorter(answer.text)), *tail])}"
     laid = labelled(label, wrapped(text, COLUMNS - STATE), STATE)
     if answer.leaves:
         laid = ended(laid, shortened(_leaf_words(tuple(leaf.index for leaf in answer.leaves), 4), COLUMNS - STATE))

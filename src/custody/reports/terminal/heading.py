@@ -1,8 +1,10 @@
 """Above the steps of a trace: who the credential is, its other names, and what it hangs on."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from custody.model.report import Chain, Related
+from custody.reports.broker_rows import shorter
 from custody.reports.clock import Clock
 from custody.reports.kinds import alias_kind, named
 from custody.reports.safe import shortened, width
@@ -51,14 +53,19 @@ def _aliases(keys: tuple[str, ...]) -> list[str]:
     return labelled("also", lines, INDENT) if lines else []
 
 
-def relations(chain: Chain, style: Style) -> list[str]:
-    """What the credential hangs on, from the root down: parents, candidates, workload, run, policy."""
+Row = tuple[str, str, str]
+"""A label, what stands beside it, and the evidence at the right edge."""
+
+
+def relations(chain: Chain, style: Style, more: Sequence[Row] = ()) -> list[str]:
+    """What the credential hangs on, from the root down: parents, candidates, workload, run, policy, and ``more``."""
     rows = [*_parents(chain), *_workload(chain)]
     if not rows:
         known = chain.root is not None
         rows.append(("root", "this credential itself: no record names a parent" if known else "unknown", ""))
     if chain.policy:
-        rows.append(("policy", chain.policy, ""))
+        rows.append(("policy", shorter(chain.policy), ""))
+    rows += more
     if chain.provable_until:
         by = f": then {chain.provable_by} forgets it" if chain.provable_by else ""
         rows.append(("provable", f"at the source until {stamp(chain.provable_until)}{by}", ""))
@@ -68,9 +75,6 @@ def relations(chain: Chain, style: Style) -> list[str]:
         for mark, (label, text, evidence) in zip(marks, rows, strict=True)
         for line in laid(f"{mark} {label}", text, evidence, style)
     ]
-
-
-Row = tuple[str, str, str]
 
 
 def _parents(chain: Chain) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from custody.model.report import Answer, Chain, ClockRef, Report, Step
+from custody.reports.broker_rows import FactRow, rows
 from custody.reports.clock import Clock, clock
 from custody.reports.kinds import alias_kind
 from custody.reports.steps import TOLD, sort
@@ -58,6 +59,7 @@ class ChainView(msgspec.Struct, frozen=True, kw_only=True):
     day: str | None
     unfold_steps: bool
     severity: str | None
+    broker: tuple[FactRow, ...] = ()
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -115,6 +117,7 @@ def _chain(chain: Chain, severities: dict[str, str], clocks: Sequence[ClockRef])
         rows=tuple(_row(step, times) for step in chain.stages),
         day=times.day,
         unfold_steps=len(chain.stages) <= OPEN_STEPS,
+        broker=() if chain.brokered is None else tuple(rows(chain.brokered, times)),
         severity=min(worst, key=["critical", "high", "medium", "low"].index, default=None),
     )
 

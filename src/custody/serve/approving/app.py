@@ -40,6 +40,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+MAY_READ = "Roles: " + ", ".join(sorted(READERS))
+MAY_DECIDE = "Roles: " + ", ".join(sorted(DECIDERS))
+ANYBODY = "Anybody who reaches the service"
+
 Standing = Annotated[RequestState | None, QueryParameter(name="state")]
 
 _HOOK = msgspec.json.Decoder(Hook)
@@ -67,17 +71,25 @@ async def _headed(message: Sent, _: Scope) -> None:
 def _requests(parts: ApprovalParts) -> list[ControllerRouterHandler]:
     desk = parts.desk
 
-    @get("/requests", summary="The requests that need, or needed, approval")
+    @get("/requests", summary="The requests that need, or needed, approval", description=MAY_READ)
     async def listed(request: Asked, standing: Standing = None) -> list[RequestView]:
         await _signed_in(parts, request, READERS)
         return [view_of(each) for each in await asyncio.to_thread(desk.every, standing)]
 
-    @get("/requests/{request_id:str}", summary="One request: the exact text to approve, and its digest")
+    @get(
+        "/requests/{request_id:str}",
+        summary="One request: the exact text to approve, and its digest",
+        description=MAY_READ,
+    )
     async def one(request: Asked, request_id: FromPath[str], digest: FromQuery[str | None] = None) -> RequestView:
         await _signed_in(parts, request, READERS)
         return view_of(await asyncio.to_thread(desk.one, request_id, digest))
 
-    @post("/requests/{request_id:str}/decisions", summary="Grant or deny exactly the request with this digest")
+    @post(
+        "/requests/{request_id:str}/decisions",
+        summary="Grant or deny exactly the request with this digest",
+        description=MAY_DECIDE,
+    )
     async def decided(request: Asked, request_id: FromPath[str], data: JSONBody[Ask]) -> Response[Sealed]:
         person = await _signed_in(parts, request, DECIDERS)
         wanted = Wanted(verdict=data.verdict, reason=data.reason, until=data.until)
@@ -87,7 +99,11 @@ def _requests(parts: ApprovalParts) -> list[ControllerRouterHandler]:
 
 
 def _webhooks(parts: ApprovalParts) -> list[ControllerRouterHandler]:
-    @post("/webhooks/{name:str}", summary="A decision that another system sends (Standard Webhooks)")
+    @post(
+        "/webhooks/{name:str}",
+        summary="A decision that another system sends (Standard Webhooks)",
+        description="Who has the secret of the webhook",
+    )
     async def hooked(request: Asked, name: FromPath[str]) -> Response[Sealed]:
         message, hook = await _message(parts, request, name)
         who = Who(
@@ -103,7 +119,7 @@ def _webhooks(parts: ApprovalParts) -> list[ControllerRouterHandler]:
 
 
 def _health() -> ControllerRouterHandler:
-    @get("/healthz", summary="Whether the process answers")
+    @get("/healthz", summary="Whether the process answers", description=ANYBODY)
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 

@@ -32,6 +32,8 @@ STATUSES: tuple[tuple[type[CustodyError], int, str], ...] = (
 MALFORMED = ("reason-or-time", "until", "malformed")
 """Reasons that say that the message itself is wrong."""
 
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 408: {"Connection": "close"}, 503: {"Retry-After": "1"}}
+
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """A problem detail."""
@@ -50,7 +52,9 @@ def refused(_: Asked, error: CustodyError) -> Response[bytes]:
         return problem(500, "store", "the store cannot be used")
     if reason in MALFORMED:
         status = 422
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}.get(status, {})
+    if reason == "too-slow":
+        status = 408
+    headers = HEADERS.get(status, {})
     return problem(status, reason, error.message, str(error), headers)
 
 

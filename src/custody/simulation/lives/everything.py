@@ -5,6 +5,7 @@ from collections.abc import Callable
 from custody.simulation.estate import Estate
 from custody.simulation.lives import (
     agents,
+    brokered,
     cluster,
     deployments,
     functions,
@@ -30,7 +31,7 @@ BEGINNINGS: dict[str, Callable[[Estate, Workload], None]] = {
 
 def begin(estate: Estate) -> None:
     """What is always there, and each workload by its kind."""
-    for always in (providers, people, instances, cluster):
+    for always in (providers, people, instances, cluster, brokered):
         always.begin(estate)
     for workload in estate.world.workloads:
         if workload.kind in BEGINNINGS:

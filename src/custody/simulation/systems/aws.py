@@ -64,6 +64,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     delivery: str | None = None
     provider: str | None = None
     function: str | None = None
+    source_identity: str | None = None
 
     @property
     def principal_id(self) -> str:
@@ -241,4 +242,6 @@ def _context(session: Session) -> Fields:
         context["webIdFederationData"] = {"federatedProvider": session.provider, "attributes": {}}
     if session.delivery is not None:
         context["ec2RoleDelivery"] = session.delivery
+    if session.source_identity is not None:
+        context["sourceIdentity"] = session.source_identity
     return context

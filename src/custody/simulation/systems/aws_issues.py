@@ -41,6 +41,8 @@ def by_chain(estate: Estate, chance: Chance, caller: Caller, session: Session, l
     """``caller`` assumes a role: one record, or two with one ``sharedEventID`` where the role is another account's."""
     params: Fields = {"roleArn": session.role.arn, "roleSessionName": session.name, "durationSeconds": life}
     response: Fields = {"credentials": _credentials(chance, session, life)} | _assumed(session)
+    if session.source_identity is not None:
+        params["sourceIdentity"] = response["sourceIdentity"] = session.source_identity
     crosses = caller.account != session.role.account
     extra = _target(session.role) | ({"sharedEventID": chance.uuid()} if crosses else {})
     call = Call(service="sts", action="AssumeRole", params=params, response=response, extra=extra)

@@ -54,6 +54,12 @@ class Connection:
         where = f"user={self.user} database={self._database} host={self._host} port={self._port}"
         self._say(time, f"disconnection: session time: {clock} {where}", "idle", ((Stage.END, self.key),))
 
+    def cut(self, time: int) -> None:
+        """The server ends the session, as an administrator told it to."""
+        message = "terminating connection due to administrator command"
+        self._say(time, message, "idle", (), severity="FATAL", state="57P01")
+        self.close(time + 1_000)
+
     def _open(self, time: int) -> None:
         self._say(time, f"connection received: host={self._host} port={self._port}", "", (), known=False)
         who = f'identity="{self.user}" method=scram-sha-256 (/etc/postgresql/pg_hba.conf:91)'
@@ -65,7 +71,17 @@ class Connection:
     def _used(self) -> tuple[About, ...]:
         return ((Stage.USE, role_key(self.user)),)
 
-    def _say(self, time: int, message: str, shown: str, about: tuple[About, ...], *, known: bool = True) -> None:
+    def _say(
+        self,
+        time: int,
+        message: str,
+        shown: str,
+        about: tuple[About, ...],
+        *,
+        known: bool = True,
+        severity: str = "LOG",
+        state: str | None = None,
+    ) -> None:
         self._number += 1
         names = {"user": self.user, "dbname": self._database} if known else {}
         value: dict[str, object] = {
@@ -80,7 +96,8 @@ class Connection:
             "session_start": postgres_second(self._start),
             **({"vxid": f"{self._pid % 90 + 3}/{self._transaction + 1}"} if known else {}),
             "txid": 0,
-            "error_severity": "LOG",
+            "error_severity": severity,
+            **({"state_code": state} if state else {}),
             "message": message,
             **({"application_name": self._application} if shown == "idle" else {}),
             "backend_type": "client backend" if known else "not initialized",

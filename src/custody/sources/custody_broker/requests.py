@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from custody.model.broker_terms import Proof, Verdict
+from custody.model.broker_terms import Decision, Proof, Verdict
 from custody.model.brokered import Approved, Entry, Refused, Request
 from custody.model.events import Event, Outcome, Part, Stage
 from custody.sources.custody_broker import names
@@ -45,7 +45,7 @@ def requested(entry: Entry, body: Request) -> tuple[Event, ...]:
         session_name=None if body.plan is None else body.plan.backend,
         not_after=None if body.plan is None else names.moment(body.plan.not_after, "$.body.plan.not_after"),
     )
-    wanted = (_wanted(about, who, proof),) if decision.verdict is Verdict.APPROVAL else ()
+    wanted = (_wanted(about, who, proof, decision),) if decision.verdict is Verdict.APPROVAL else ()
     own = names.event(
         entry,
         "request",
@@ -123,12 +123,15 @@ def _effect(body: Approved) -> str:
     return "approval.grant" if body.verdict == "grant" else "approval.deny"
 
 
-def _wanted(about: str, who: str | None, proof: Proof) -> Part:
+def _wanted(about: str, who: str | None, proof: Proof, decision: Decision) -> Part:
+    """That people are to approve: how many of whom (``2 leads``), where the policy said so."""
+    asked = decision.asked
     return Part(
         stage=Stage.REQUEST,
         key=about,
         effect="approval.request",
         subject=who,
+        object=None if asked is None else f"{asked.count} {asked.group}",
         population=names.population(person=proof.person),
     )
 
