@@ -34,10 +34,12 @@ CLEAN = {name: value for name, value in os.environ.items() if not name.startswit
 
 @pytest.fixture(autouse=True)
 def _heard() -> Iterator[None]:
-    """A command that is started where SIGINT is ignored, as behind ``&`` in a shell, ignores it too: not here."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A command that is started where these are ignored, as behind ``&`` or ``nohup``, ignores them too: not here."""
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hang_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGHUP, hang_up)
 
 
 def started(place: Place, *arguments: str, **options: object) -> subprocess.Popen[str]:

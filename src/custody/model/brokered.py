@@ -236,7 +236,11 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="service", omit_defaults=True):
-    """The broker itself: ``started``, ``stopped``, ``took-over``, ``policies``, ``keys`` (changed), ``recovered``."""
+    """The broker itself: ``started``, ``stopped``, ``took-over``, ``policies``, ``keys`` (changed), ``recovered``.
+
+    Also ``repeated`` (a credential was given again to who asked for it before), ``orphan`` (a backend listed what the
+    broker did not know, or thought ended) and ``lapsed`` (a request that nobody approved in time).
+    """
 
     what: str
     version: str

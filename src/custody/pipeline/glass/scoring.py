@@ -78,7 +78,7 @@ def targets_of(path: Path | None) -> dict[str, float]:
 def keep(settings: Settings, drill: Drill, version: str, clock: Clock) -> int:
     """Seal a drill into the store of ``settings``, as a log of its own of two lines; the leaf of the first."""
     now = clock.now()
-    steps = tuple((each.step, round(each.seconds, 6), each.target, each.met) for each in drill.steps)
+    steps = tuple((each.step, round(each.seconds, 3), each.target, each.met) for each in drill.steps)
     first, tip = lines.told(Tip(drill.drill), now, Drilled(drill=drill.drill, steps=steps, met=drill.met))
     told = {f"step {each.step}": each.told for each in drill.steps}
     fields = {"target": drill.target, "size": str(drill.size), "root": drill.root, **told}
