@@ -221,3 +221,32 @@ def test_joins_declare_what_they_rest_on() -> None:
 )
 def test_a_key_goes_by_its_own_names_and_no_other(key: str, names: tuple[str, ...]) -> None:
     assert names_of(key) == ((key, *names) if key else ())
+
+
+def test_records_in_conflict_are_marked_in_stored_tables_as_they_were_when_derived(tmp_path: Path) -> None:
+    found = committed(tmp_path, [(CASES / "conflict_in_a_use" / "input.ndjson").read_bytes()])
+    marked = "SELECT leaf, in_conflict FROM parts WHERE leaf IS NOT NULL ORDER BY leaf, in_conflict"
+    with Engine(memory_mib=300, threads=1) as building:
+        write(building, tmp_path, found.files, derive(building, found, Versions()))
+        derived = building.rows(marked)
+    with Engine(memory_mib=300, threads=1) as engine:
+        stored.attach(engine, tmp_path, judging.fact_tables(rules()))
+        stored.attach_parts(engine, found.files, None)
+
+        assert engine.rows(marked) == derived
+
+    assert {bool(conflict) for _, conflict in derived} == {True, False}
+
+
+def test_tables_without_any_event_file_can_be_asked(tmp_path: Path) -> None:
+    with Engine(memory_mib=300, threads=1) as engine:
+        stored.attach_parts(attached_empty(engine), [], ["aws_akid:aws:AKIA0000000000000000"])
+
+        assert engine.rows("SELECT count(*) FROM parts") == [(0,)]
+
+
+def attached_empty(engine: Engine) -> Engine:
+    """The tables of parts that hold nothing."""
+    for name in ("conflicted", "variants", "aliases"):
+        engine.run(f'CREATE TABLE "{name}" (leaf BIGINT, key VARCHAR, target VARCHAR)')
+    return engine

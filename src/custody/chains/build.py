@@ -44,6 +44,7 @@ TABLES: dict[str, str] = {
     "made": "SELECT * FROM made ORDER BY by_key, time, leaf, effect, what",
     "skipped": "SELECT * FROM skipped ORDER BY leaf",
     "variants": "SELECT * FROM variants ORDER BY leaf",
+    "conflicted": "SELECT * FROM conflicted ORDER BY leaf, source, event",
     "ends": "SELECT * FROM ends ORDER BY key, time, leaf",
     "activations": "SELECT * FROM activations ORDER BY key, time, leaf",
     "key_origins": "SELECT * FROM key_origins ORDER BY key, origin",

@@ -46,6 +46,7 @@ EXTRA = (
 )
 FLAGS = "x.leaf IS NOT NULL AS extra, cf.leaf IS NOT NULL AS in_conflict"
 NO_FLAGS = "FALSE AS extra, FALSE AS in_conflict"
+IN_CONFLICT = "FALSE AS extra, cf.leaf IS NOT NULL AS in_conflict"
 FEWER = " WHERE NOT EXISTS (SELECT 1 FROM variants v WHERE v.leaf = p.leaf)"
 
 
@@ -141,12 +142,16 @@ def _is_fuller(other: Value, one: Value) -> bool:
 def reopen(engine: Engine, files: Sequence[Path]) -> None:
     """Make the views of parts over some event files again, to look and not to count.
 
-    ``variants`` and ``aliases`` are there already.
+    ``conflicted``, ``variants`` and ``aliases`` are there already. ``extra`` is not known: several uses of one event
+    are all shown.
     """
     rows = parquet(files) if files else _nothing()
     fewer = FEWER if engine.number("SELECT count(*) FROM variants") else ""
     renamed = engine.number("SELECT count(*) FROM aliases") > 0
-    _views(engine, f"SELECT p.*, {NO_FLAGS} FROM {rows} p{fewer}", renamed=renamed)
+    flags, join = NO_FLAGS, ""
+    if engine.number("SELECT count(*) FROM conflicted"):
+        flags, join = IN_CONFLICT, " LEFT JOIN (SELECT DISTINCT leaf FROM conflicted) cf ON cf.leaf = p.leaf"
+    _views(engine, f"SELECT p.*, {flags} FROM {rows} p{join}{fewer}", renamed=renamed)
 
 
 def define(engine: Engine, files: Sequence[Path], repeated: Sequence[Repeated]) -> None:

@@ -51,6 +51,8 @@ def attach_parts(engine: Engine, files: Sequence[Path], keys: Sequence[str] | No
 
 
 def _holding(engine: Engine, files: Sequence[Path], keys: Sequence[str], enough: int | None) -> list[Path]:
+    if not files:  # where nothing was understood there is no table of files either
+        return []
     marks = ", ".join("?" for _ in keys)
     known = {path.name: path for path in files}
     counts: dict[str, int] = {}

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "trace": "Show the chain of one credential, or what matches a key, address, role, …",
     "register": "Say who answers for each identity, why it exists, and who said so.",
     "review": "Review access: open, decide and sign, carry out, close.",
+    "incident": "Keep the record of an incident: who asked, who approved, what was done, what is proved.",
     "privileges": "Show what a principal may do as of any time, who gave it and who approved.",
     "contain": "Say what is alive of a credential and its descendants, and what would end each.",
     "serve": "Issue short-lived credentials to workloads, with the evidence built in.",

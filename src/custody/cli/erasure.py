@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 INDENT = 12
+SHOWN = 10
+"""Names that the hold of an incident shows."""
 
 
 def described(done: Erased) -> str:
@@ -40,10 +42,9 @@ def described(done: Erased) -> str:
 
 def held(one: Hold) -> str:
     """One hold."""
-    state = "in force" if one.released is None else f"released {one.released}"
     lines = [
-        f"{plain(one.name)}  {state}",
-        _row("covers", covers(one.scope)),
+        f"{plain(one.name)}  {_state(one)}",
+        _row("covers", covers(one.scope) if one.incident is None else _reach(one)),
         _row("reason", plain(one.reason)),
         _row("since", f"{one.at} by {plain(one.by)}, leaf {one.leaf}"),
     ]
@@ -52,6 +53,24 @@ def held(one: Hold) -> str:
     if one.released is not None:
         lines.append(_row("released", f"{plain(one.release_reason or '')}, leaf {one.release_leaf}"))
     return "\n".join(lines)
+
+
+def _state(one: Hold) -> str:
+    if one.released is not None:
+        return f"released {one.released}"
+    if one.incident is None:
+        return "in force"
+    return "in force while the incident is open" if one.until is None else f"in force until {one.until}"
+
+
+def _reach(one: Hold) -> str:
+    """What the hold of an incident covers: what its steps cite, and all that it reaches from what they name."""
+    named = [*one.named[:SHOWN], *([f"and {len(one.named) - SHOWN} more"] if len(one.named) > SHOWN else [])]
+    cited = covers(one.scope)
+    reach = (
+        f"all that incident {plain(one.incident or '')} reaches from {', '.join(map(plain, named)) or 'nothing yet'}"
+    )
+    return f"{reach}; {cited}" if cited else reach
 
 
 def listed(holds: Sequence[Hold]) -> str:

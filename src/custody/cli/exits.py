@@ -20,6 +20,6 @@ MEANING: dict[str, str] = {
     "store": "the store is damaged, locked, forked, or cannot be used",
     "findings": "done, and there is a finding at or above --fail-on, or what --strict asks for is not so",
     "unfinished": "verify found an unfinished commit and no damage; the next audit finishes or undoes it",
-    "refused": "no credential of the broker: not proved, not allowed, not approved yet, not reached; stderr says which",
+    "refused": "no credential, or no step of an incident: not proved, not allowed, not approved; stderr says which",
     "interrupted": "interrupted; what was sealed stays, run again to go on",
 }

@@ -33,6 +33,7 @@ SHARED = (
     "color",
     "signers",
     "approval_keys",
+    "response",
 )
 
 _OPTIONS = {
@@ -55,6 +56,9 @@ _OPTIONS = {
     "signers": click.option(
         "--signers", metavar="FILE", help="The allowed-signers file: whose the keys are that sign the register."
     ),
+    "response": click.option(
+        "--response", metavar="FILE", help="The response file: who may do and approve what in an incident."
+    ),
     "jobs": click.option("--jobs", metavar="N", help="Worker processes.  [default: one a core]"),
     "memory": click.option("--memory", metavar="SIZE", help="Memory limit of the query engine.  [default: 700MiB]"),
     "max_record": click.option("--max-record", metavar="SIZE", help="Withhold larger records.  [default: 16MiB]"),
@@ -72,6 +76,7 @@ _READING = ("store", "unused keys", "memory", *_ALWAYS)
 _VERIFYING = ("store", "keys", "approval_keys", "jobs", *_ALWAYS)
 _OPENING = ("store", "keys", "memory", *_ALWAYS)
 _APPROVING = ("store", "keys", "approval_keys", "signers", "memory", *_ALWAYS)
+_RESPONDING = ("store", "keys", "approval_keys", "signers", "response", "memory", *_ALWAYS)
 _LOCATING = ("store", "unused keys", "mapping", "max_record", "max_ratio", "max_content", *_ALWAYS)
 _LISTING = ("store", "unused keys", "mapping", *_ALWAYS)
 _REBUILDING = ("store", "keys", "contract", "jobs", "memory", *_ALWAYS)
@@ -87,7 +92,9 @@ def every(function: Callable[P, R]) -> Callable[P, R]:
 
 def settings(function: Callable[P, R]) -> Callable[P, R]:
     """Add the shared options that ``audit`` uses; the command gets one ``settings``."""
-    return _add(function, (*(name for name in SHARED if name not in ("signers", "approval_keys")), "config"))
+    return _add(
+        function, (*(name for name in SHARED if name not in ("signers", "approval_keys", "response")), "config")
+    )
 
 
 def reading(function: Callable[P, R]) -> Callable[P, R]:
@@ -137,6 +144,11 @@ def opening(function: Callable[P, R]) -> Callable[P, R]:
 def approving(function: Callable[P, R]) -> Callable[P, R]:
     """Add the shared options of a command that writes the log of approvals."""
     return _add(function, _APPROVING)
+
+
+def responding(function: Callable[P, R]) -> Callable[P, R]:
+    """Add the shared options of a command that seals a step of an incident."""
+    return _add(function, _RESPONDING)
 
 
 def packing(function: Callable[P, R]) -> Callable[P, R]:

@@ -24,6 +24,7 @@ def described(made: Packed) -> str:
         _row(
             "about", f"{_counted(counts['credentials'], 'credential')}{of}, {_counted(counts['findings'], 'finding')}"
         ),
+        *_of_incident(made.incident, counts),
         _row("evidence", f"{_counted(counts['leaves'], 'leaf', 'leaves')} at size {made.checkpoint.size:,}"),
         _row("sealed", f"leaf {made.leaf}; {plain(made.seal)}"),
         _row("check", f"custody verify {plain(made.file)}"),
@@ -45,6 +46,7 @@ def checked(found: Checked) -> str:
         _row("log", f"{plain(found.origin or 'unknown')}, size {'unknown' if found.size is None else found.size}"),
         _row("leaves", f"{found.leaves:,} proved, {found.cited:,} of them cited; {_counted(found.records, 'record')} "
              f"to the byte, {found.withheld:,} withheld"),
+        *_incident(found),
         *(_row("key", plain(vkey)) for vkey in found.vkeys[:MOST]),
         _row("", f"trusted: {found.trusted}{_why_little(found)}"),
         _row("anchored", _anchored(found)),
@@ -54,6 +56,23 @@ def checked(found: Checked) -> str:
         lines += [_row("shows", text) for text in found.proves]
         lines += [_row("shows not", text) for text in found.not_proved]
     return "\n".join(lines)
+
+
+def _of_incident(incident: str | None, counts: dict[str, int]) -> list[str]:
+    return [] if incident is None else [_row("incident", f"{plain(incident)}, {_counted(counts['steps'], 'step')}")]
+
+
+def _incident(found: Checked) -> list[str]:
+    """The incident, and the log of approvals: its key is to be compared with the one that the approvers have."""
+    if found.incident is None:
+        return []
+    told = f"{_counted(found.steps, 'step')}, {found.signed:,} of them signed by names that the signers give"
+    rows = [_row("incident", f"{plain(found.incident)}: {told}")]
+    if found.approvals is not None:
+        beside = found.approvals
+        rows.append(_row("approvals", f"{plain(beside.origin)}, size {beside.size}, sealed at leaf {beside.leaf}"))
+        rows += [_row("", plain(beside.vkey)), _row("", f"trusted: {beside.trusted}")]
+    return rows
 
 
 def _anchored(found: Checked) -> str:

@@ -7,7 +7,10 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import msgspec
+
 from custody.errors import LogError, UsageError
+from custody.model.leaf import LeafRef
 from custody.model.sampling import sample
 from custody.packs import documents, evidence, parts
 from custody.packs.archive import Member
@@ -32,14 +35,26 @@ _CELL = re.compile(rf"(?:{documents.LOG}:)?([0-9]{{1,18}})", re.ASCII)
 class Citations:
     """The documents against the leaves that the pack proves."""
 
-    def __init__(self, chunks: Chunks, members: Mapping[str, Member], leaves: frozenset[int], name: Name) -> None:
-        self._chunks, self._members, self._leaves, self._name = chunks, members, leaves, name
-        self._cited: set[int] = set()
+    def __init__(
+        self,
+        chunks: Chunks,
+        members: Mapping[str, Member],
+        leaves: frozenset[int],
+        name: Name,
+        approvals: frozenset[int] = frozenset(),
+    ) -> None:
+        self._chunks, self._members, self._name = chunks, members, name
+        self._leaves = {documents.LOG: leaves, documents.APPROVALS: approvals}
+        self._cited: set[LeafRef] = set()
 
     def run(self, options: Options) -> int:
         """Check every document; gives how many leaves they cite together."""
         ids = {path: self._list(path) for path in parts.LISTS}
-        self._each(parts.SCOPE, _cited(self._document(parts.SCOPE)))
+        if options.incident is not msgspec.UNSET:
+            for path in parts.INCIDENT_LISTS:
+                self._list(path)
+            self._each(parts.INCIDENT_VIEW, documents.cited(self._document(parts.INCIDENT_VIEW)))
+        self._each(parts.SCOPE, documents.cited(self._document(parts.SCOPE)))
         self._each(parts.OSCAL, _evidence_of(self._document(parts.OSCAL)))
         for path in (parts.EVENTS, parts.OCSF_FINDINGS):
             self._lines(path)
@@ -53,7 +68,7 @@ class Citations:
         found: list[object] = []
         try:
             for number, value in enumerate(documents.read_listing(self._chunks(path))):
-                self._each(path, _cited(value))
+                self._each(path, documents.cited(value))
                 named = value.get("credential") if number and isinstance(value, dict) else value
                 found.append(named if path in POPULATED or not number else None)
         except LogError as error:
@@ -84,15 +99,16 @@ class Citations:
             columns = [at for at, name in enumerate(names) if name.endswith(("leaf", "leaves"))]
             for row in rows:
                 cells = (row[at] for at in columns if at < len(row))
-                self._each(path, (int(number) for cell in cells for number in _CELL.findall(cell)))
+                self._each(path, (_leaf(int(number)) for cell in cells for number in _CELL.findall(cell)))
         except (LogError, csv.Error, UnicodeDecodeError) as error:
             self._name(path, error if isinstance(error, LogError) else f"not a CSV table: {error}")
 
-    def _each(self, path: str, cited: Iterable[int]) -> None:
+    def _each(self, path: str, cited: Iterable[LeafRef]) -> None:
         for leaf in cited:
             self._cited.add(leaf)
-            if leaf not in self._leaves:
-                self._name(path, f"it cites leaf {leaf}, which the pack does not prove")
+            if leaf.index not in self._leaves.get(leaf.log, ()):
+                where = f"leaf {leaf.index}" if leaf.log == documents.LOG else f"leaf {leaf.log[:40]!r} {leaf.index}"
+                self._name(path, f"it cites {where}, which the pack does not prove")
 
     def _population(self, ids: dict[str, list[object]], options: Options) -> None:
         """The list has the count and digest that are stated, and the sample is the one that its seed draws."""
@@ -111,12 +127,11 @@ class Citations:
                 self._name(path, "its credentials are not those drawn from the population")
 
 
-def _cited(value: object) -> Iterator[int]:
-    """The leaves that a document cites as ``{"log": …, "index": …}``."""
-    return (leaf.index if leaf.log == documents.LOG else OTHER for leaf in documents.cited(value))
+def _leaf(index: int) -> LeafRef:
+    return LeafRef(documents.LOG, index)
 
 
-def _uids(value: object) -> Iterator[int]:
+def _uids(value: object) -> Iterator[LeafRef]:
     """The leaves that a line of OCSF is about: the event itself, and the evidence of a finding."""
     for place in (("metadata",), ("finding_info", "related_events"), ("evidences",)):
         found = _at(value, *place)
@@ -124,10 +139,10 @@ def _uids(value: object) -> Iterator[int]:
             uid = _at(each, "uid")
             if isinstance(uid, str) and uid.startswith(f"{documents.LOG}:"):
                 match = _UID.fullmatch(uid)
-                yield int(match[1]) if match else OTHER
+                yield _leaf(int(match[1]) if match else OTHER)
 
 
-def _evidence_of(value: object) -> Iterator[int]:
+def _evidence_of(value: object) -> Iterator[LeafRef]:
     """The leaves that an OSCAL document names as relevant evidence, by their place in the pack."""
     results = _at(value, "assessment-results", "results")
     for result in results if isinstance(results, list) else ():
@@ -136,7 +151,7 @@ def _evidence_of(value: object) -> Iterator[int]:
             found = _at(each, "relevant-evidence")
             for href in (_at(one, "href") for one in (found if isinstance(found, list) else ())):
                 name = str(href).removeprefix(evidence.entry_path(0)[:-1])
-                yield int(name) if name.isascii() and name.isdigit() and len(name) < 19 else OTHER
+                yield _leaf(int(name) if name.isascii() and name.isdigit() and len(name) < 19 else OTHER)
 
 
 def _at(value: object, *names: str) -> object:

@@ -12,7 +12,7 @@ import msgspec
 from custody.errors import LogError
 from custody.model.report import LeafRef
 
-LOG = "operations"
+LOG, APPROVALS = "operations", "approvals"
 LONGEST = 64 << 20
 """Bytes in the longest line that is read."""
 

@@ -7,6 +7,7 @@ as nothing else.
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from typing import Protocol
 
 import msgspec
 
@@ -40,6 +41,18 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
     file: int | None = None
     salt: str | None = None
     withheld: bool = False
+
+
+class Proving(Protocol):
+    """A log at a size: its entries, and proofs in it."""
+
+    def entry(self, leaf: int) -> bytes:
+        """The bytes of the entry at ``leaf``."""
+        ...
+
+    def proof(self, leaf: int) -> bytes:
+        """The C2SP tlog-proof of it."""
+        ...
 
 
 def entry_path(leaf: int) -> str:
@@ -76,15 +89,18 @@ def with_origins(reader: Reader, earlier: Earlier, leaves: Iterable[int]) -> lis
 
 
 def write(
-    archive: Writer, reader: Reader, earlier: Earlier, leaves: Iterable[int]
+    archive: Writer, reader: Reader, earlier: Proving, leaves: Iterable[int], folder: str = ""
 ) -> Iterator[tuple[str, Written, Leaf]]:
-    """Write the files of every leaf; gives the path and hash of each file with the leaf that it is of."""
+    """Write the files of every leaf; gives the path and hash of each file with the leaf that it is of.
+
+    ``folder`` is where those of another log stand, which has no records.
+    """
     for leaf in leaves:
         raw = earlier.entry(leaf)
         entry = decode(raw)
         listed, kept = _kept(reader, leaf, entry)
-        yield entry_path(leaf), archive.add(entry_path(leaf), raw), listed
-        yield proof_path(leaf), archive.add(proof_path(leaf), earlier.proof(leaf)), listed
+        for path, data in ((entry_path(leaf), raw), (proof_path(leaf), earlier.proof(leaf))):
+            yield folder + path, archive.add(folder + path, data), listed
         if kept is not None:
             yield record_path(leaf), archive.add(record_path(leaf), kept), listed
 

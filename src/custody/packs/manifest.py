@@ -20,7 +20,8 @@ _Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for. Values of one kind add up, kinds narrow each other; ``period`` is RFC 3339 times.
 
-    ``made_for`` is who it is for, as given; ``sample`` of ``seed`` says how many credentials were drawn.
+    ``made_for`` is who it is for, as given; ``sample`` of ``seed`` says how many credentials were drawn. ``incident``
+    is the id of the incident that it is about, and left out where it is about none.
     """
 
     identities: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     sample: int | None = None
     seed: str = "0"
     made_for: str | None = None
+    incident: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Basis(msgspec.Struct, frozen=True, kw_only=True):

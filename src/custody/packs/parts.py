@@ -19,8 +19,25 @@ EVENTS = "ocsf-events.ndjson"
 OCSF_FINDINGS = "ocsf-findings.ndjson"
 TABLES = ("csv/credentials.csv", "csv/findings.csv", "csv/identities.csv", "csv/population.csv")
 
+INCIDENT = "incident/"
+"""The folder of what a pack of an incident has beside the rest."""
+INCIDENT_STEPS = f"{INCIDENT}steps.json"
+INCIDENT_VIEW = f"{INCIDENT}incident.json"
+INCIDENT_TIMELINE = f"{INCIDENT}timeline.json"
+INCIDENT_PAGE = f"{INCIDENT}incident.html"
+RESPONSE = f"{INCIDENT}response.json"
+"""The response file in force, as it is sealed; not there where the incident was opened without one."""
+INCIDENT_ALWAYS = (INCIDENT_STEPS, INCIDENT_VIEW, INCIDENT_TIMELINE, INCIDENT_PAGE)
+"""Files of every pack of an incident."""
+
+APPROVALS = "approvals/"
+"""The folder of the log of approvals: the leaves that matter to the incident; not there where there are none."""
+APPROVALS_CHECKPOINT = f"{APPROVALS}checkpoint"
+
 LISTS = (POPULATION, VERDICTS, CHAINS, FINDINGS, REGISTER)
 """The list documents (see ``documents``) that are searched for leaves, beside SCOPE."""
+INCIDENT_LISTS = (INCIDENT_STEPS, INCIDENT_TIMELINE)
+"""Those of an incident; INCIDENT_VIEW is a document."""
 
 ALWAYS = (
     README, CHECKPOINT, POLICY, "leaves.json", DERIVED, SCOPE, *LISTS, REPORT, OSCAL, EVENTS, OCSF_FINDINGS, *TABLES,
@@ -32,6 +49,8 @@ STAMPS = "anchors/"
 
 KNOWN = frozenset((*ALWAYS, ROTATIONS, CONTRACT, "manifest.json"))
 """Every file that may stand beside those of the leaves."""
+KNOWN_OF_INCIDENT = frozenset((*INCIDENT_ALWAYS, RESPONSE, APPROVALS_CHECKPOINT, f"{APPROVALS}leaves.json"))
+"""The same of a pack of an incident."""
 
 SEAL = ".tlog-proof"
 """What the name of the seal beside a pack ends in, after the name of the pack."""

@@ -25,24 +25,34 @@ FOLDERS = ("entries/", "proofs/", "records/")
 class Proven:
     """The leaves as far as they are proved.
 
-    ``whole`` gives the bytes of a file and ``chunks`` the same in pieces, ``name`` notes a problem with one.
+    ``whole`` gives the bytes of a file and ``chunks`` the same in pieces, ``name`` notes a problem with one. ``folder``
+    is where the leaves of another log stand. ``said`` are the statements that are proved, by leaf.
     """
 
     def __init__(
-        self, signed: bytes, point: Checkpoint, whole: Whole, chunks: Chunks, members: Mapping[str, Member], name: Name
+        self,
+        signed: bytes,
+        point: Checkpoint,
+        whole: Whole,
+        chunks: Chunks,
+        members: Mapping[str, Member],
+        name: Name,
+        folder: str = "",
     ) -> None:
         self.leaves: set[int] = set()
+        self.said: dict[int, StatementEntry] = {}
         self.records = 0
         self.withheld = 0
-        self._signed, self._point, self._whole, self._members, self._name = signed, point, whole, members, name
-        self._chunks = chunks
+        self._signed, self._point, self._members, self._folder = signed, point, members, folder
+        self._whole: Whole = lambda path, most: whole(folder + path, most)
+        self._chunks: Chunks = lambda path: chunks(folder + path)
+        self._name: Name = lambda path, problem: name(folder + path, problem)
         self._files: dict[int, AcquisitionEntry] = {}
-        self._said: dict[int, StatementEntry] = {}
 
     def run(self, progress: Callable[[int, int], None] | None) -> None:
         """Check every leaf that the pack lists, and that no file is of another."""
         expected: set[str] = set()
-        total = sum(path.startswith("entries/") for path in self._members)
+        total = sum(path.startswith(f"{self._folder}entries/") for path in self._members)
         try:
             for done, leaf in enumerate(self._listed(self._chunks(LEAVES)), 1):
                 expected |= {entry_path(leaf.leaf), proof_path(leaf.leaf)}
@@ -53,13 +63,13 @@ class Proven:
                     progress(done, total)
         except LogError as error:
             self._name(LEAVES, error)
-        for path in self._members:
+        for path in (each.removeprefix(self._folder) for each in self._members if each.startswith(self._folder)):
             if path.startswith(FOLDERS) and path not in expected:
                 self._name(path, "it is of no leaf that leaves.json lists")
 
     def foundations(self, basis: Basis) -> None:
         """Check that the contract and the manifest of the derived tables are those that the log seals."""
-        derived = self._said.get(basis.derived_leaf)
+        derived = self.said.get(basis.derived_leaf)
         held = sha256(self._file(parts.DERIVED)).hexdigest()
         sealed = None if derived is None or derived.what != "derived" else derived.fields.get("manifest")
         if not held == sealed == basis.derived:
@@ -74,7 +84,7 @@ class Proven:
 
     def _contract_sealed(self, digest: str) -> bool:
         """Whether a leaf of the pack seals the contract of this digest, and its pieces give it."""
-        mine = [(leaf, said) for leaf, said in sorted(self._said.items()) if said.fields.get("sha256") == digest]
+        mine = [(leaf, said) for leaf, said in sorted(self.said.items()) if said.fields.get("sha256") == digest]
         ends = [(leaf, said.fields.get("pieces")) for leaf, said in mine if said.what == "contract"]
         if not ends:
             return False
@@ -121,7 +131,7 @@ class Proven:
             case AcquisitionEntry():
                 self._files[leaf.leaf] = entry
             case StatementEntry():
-                self._said[leaf.leaf] = entry
+                self.said[leaf.leaf] = entry
             case RecordEntry():
                 self._record(leaf, entry)
             case SegmentEntry():

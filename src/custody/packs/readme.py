@@ -2,9 +2,11 @@
 
 import textwrap
 
+import msgspec
+
 from custody.packs import parts
 from custody.packs.manifest import Basis, Options
-from custody.packs.verification import NOT_PROVED, PROVES
+from custody.packs.verification import NOT_PROVED, NOT_PROVED_OF_INCIDENT, PROVES, PROVES_OF_INCIDENT
 
 WIDTH = 79
 
@@ -115,7 +117,7 @@ ocsf-events.ndjson, ocsf-findings.ndjson
 csv/                        tables; cells that a spreadsheet would run are
                             quoted
 checkpoint, policy          the signed note; the trust policy (C2SP tlog-policy)
-rotations.json              how the log's key was replaced, where it was: each
+{incident}rotations.json              how the log's key was replaced, where it was: each
                             old key signs for the next
 anchors/                    time stamps over the checkpoint, where there are any
 entries/, proofs/, records/
@@ -128,9 +130,29 @@ How much of it:
 """
 
 
+INCIDENT = """\
+incident/incident.html      the incident: open it first
+incident/incident.json, incident/timeline.json
+                            the same for programs: actions with approvals and
+                            outcomes, answers, checklist, scope; the timeline
+incident/steps.json         every step, exactly as it was sealed and signed
+incident/response.json      who may do and approve what, as it was sealed when
+                            the incident was opened: groups, policies, signers.
+                            `ssh-keygen -Y verify -f SIGNERS -I NAME -n SPACE
+                            -s SIGNATURE < TEXT` checks a step: the text is in
+                            steps.json, the signature in entries/<leaf>, SPACE
+                            is custody-incident or custody-approval
+approvals/                  the log of approvals, a second log with another key:
+                            its checkpoint, which an entry
+                            `approvals-checkpoint` seals, and the decisions
+"""
+"""Lines about what only packs of incidents have."""
+
+
 def readme(options: Options, basis: Basis, counts: dict[str, int]) -> bytes:
     """The text, ASCII. What people gave as options stands in it as JSON would write it."""
     lines = [f"- {name.replace('_', ' ')}: {value:,}" for name, value in counts.items()]
+    of_incident = options.incident is not msgspec.UNSET
     return TEXT.format(
         about=_ascii(about(options)),
         made_for=_ascii(options.made_for or "nobody in particular"),
@@ -139,15 +161,17 @@ def readme(options: Options, basis: Basis, counts: dict[str, int]) -> bytes:
         size=basis.size,
         root=basis.root,
         seal=parts.SEAL,
-        proves=_points(PROVES),
-        not_proved=_points(NOT_PROVED),
+        proves=_points((*PROVES, *(PROVES_OF_INCIDENT if of_incident else ()))),
+        not_proved=_points((*NOT_PROVED, *(NOT_PROVED_OF_INCIDENT if of_incident else ()))),
+        incident=INCIDENT if of_incident else "",
         counts="\n".join(lines),
     ).encode("ascii")
 
 
 def about(options: Options) -> str:
     """What was asked for, in words."""
-    said = [
+    said = [] if options.incident is msgspec.UNSET else [f"incident {options.incident}"]
+    said += [
         f"{word} {' or '.join(values)}"
         for word, values in (
             ("identity", options.identities),

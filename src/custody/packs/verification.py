@@ -18,12 +18,15 @@ from custody.ledger.checkpoint import Checkpoint
 from custody.ledger.policy import Policy, accept, cosigners, parse_policy
 from custody.ledger.timestamp import Stamped
 from custody.model.times import text
-from custody.packs import archive, manifest, parts
+from custody.packs import archive, documents, manifest, parts
+from custody.packs.approvals import Approvals, Beside
 from custody.packs.cited import Citations
 from custody.packs.manifest import Listed, Manifest
 from custody.packs.proven import FOLDERS, Proven
 from custody.packs.seal import Seal, read_seal
 from custody.packs.stamps import Roots, stamps
+from custody.packs.steps import Listed as Step
+from custody.packs.steps import Steps
 from custody.store.rotation import decode, followed
 
 LARGEST = 64 << 20
@@ -48,6 +51,16 @@ NOT_PROVED = (
 )
 """What it does not."""
 
+PROVES_OF_INCIDENT = (
+    "every step of the incident in the pack was sealed, to the byte, in the log that it is said to be in",
+    "the signatures that steps.json names hold, by the signers of the response file that the incident was opened under",
+    "the log of approvals in the pack is one that the operations log had sealed",
+)
+"""What a pack of an incident that verifies shows beside."""
+NOT_PROVED_OF_INCIDENT = (
+    "that nobody sealed other steps of the incident; that steps were sealed at the times that they say",
+)
+
 
 class Stamp(msgspec.Struct, frozen=True):
     """A time stamp that holds: at what time (RFC 3339), by which authority."""
@@ -62,7 +75,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     ``problems`` are pairs of file and sentence. ``withheld`` counts records without their bytes, ``cited`` the leaves
     that documents cite. ``cosigned`` names the witnesses of the policy that signed the checkpoint too; ``time_stamps``
     counts those over it, ``stamped`` has what those say whose signatures were checked, under roots that were given.
-    ``sealed`` is what the log says of this very file, None where no seal stands beside it.
+    ``sealed`` is what the log says of this very file, None where no seal stands beside it. Of a pack of an incident:
+    its id, its steps and how many are signed, and ``approvals``, the log of approvals that the operations log sealed.
     """
 
     status: str
@@ -84,22 +98,32 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     time_stamps: int = 0
     stamped: tuple[Stamp, ...] = ()
     sealed: Seal | None = None
+    incident: str | None = None
+    steps: int = 0
+    signed: int = 0
+    approvals: Beside | None = None
     problems: tuple[tuple[str, str], ...] = ()
     proves: tuple[str, ...] = PROVES
     not_proved: tuple[str, ...] = NOT_PROVED
 
 
 def verify(
-    path: Path, given: Policy | None, seal: bytes | None, progress: Progress | None = None, roots: Roots = ()
+    path: Path,
+    given: Policy | None,
+    seal: bytes | None,
+    progress: Progress | None = None,
+    roots: Roots = (),
+    approvals_vkey: str | None = None,
 ) -> Checked:
     """Check the pack at ``path`` under the policy ``given``, or under its own; ``seal`` is the proof beside it.
 
-    ``roots`` are those of time-stamping authorities. Raises OSError where the file cannot be read, UsageError where
-    roots are given and what checks time stamps is not installed; all else is in the result.
+    ``approvals_vkey`` is the key of the log of approvals, which a pack of an incident has; ``roots`` are those of
+    time-stamping authorities. Raises OSError where the file cannot be read, UsageError where roots are given and what
+    checks time stamps is not installed; all else is in the result.
     """
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-        check = _Check(file, given, progress, roots)
+        check = _Check(file, given, progress, roots, approvals_vkey)
         try:
             check.run()
         except LogError as error:
@@ -112,8 +136,11 @@ def verify(
 class _Check:
     """One pass over a pack."""
 
-    def __init__(self, file: BinaryIO, given: Policy | None, progress: Progress | None, roots: Roots) -> None:
+    def __init__(
+        self, file: BinaryIO, given: Policy | None, progress: Progress | None, roots: Roots, approvals_vkey: str | None
+    ) -> None:
         self.policy = given
+        self._approvals_vkey = approvals_vkey
         self._roots = roots
         self._file = file
         self._given = given
@@ -123,6 +150,8 @@ class _Check:
         self._manifest: Manifest | None = None
         self._point: Checkpoint | None = None
         self._proven: Proven | None = None
+        self._approvals: Approvals | None = None
+        self._steps: tuple[Step, ...] = ()
         self._sealed: Seal | None = None
         self._cosigned: frozenset[str] = frozenset()
         self._stamps: list[Stamped | None] = []
@@ -144,7 +173,9 @@ class _Check:
         self._signed(found)
         # 5. Every leaf: entry, proof, kept bytes, and what it rests on.
         self._leaves(found)
-        # 6. What the documents cite.
+        # 6. Of an incident: the log of approvals, and every step against the leaf that seals it.
+        self._incident(found)
+        # 7. What the documents cite.
         self._documents(found)
 
     def name(self, path: str, problem: str | LogError) -> None:
@@ -155,7 +186,7 @@ class _Check:
         self._problems.setdefault(path, problem)
 
     def seal(self, data: bytes, digest: str, path: Path) -> None:
-        """7. The seal beside the pack is the log's own statement about these very bytes."""
+        """8. The seal beside the pack is the log's own statement about these very bytes."""
         assert self.policy is not None
         try:
             seal = read_seal(data, self.policy, digest)
@@ -188,7 +219,15 @@ class _Check:
             time_stamps=len(self._stamps),
             stamped=tuple(Stamp(str(text(each.time)), each.authority) for each in self._stamps if each is not None),
             sealed=self._sealed,
+            incident=None if found is None else _incident_of(found),
+            steps=len(self._steps),
+            signed=sum(each.signed is not None for each in self._steps),
+            approvals=None if self._approvals is None else self._approvals.beside,
             problems=tuple(self._problems.items()),
+            proves=PROVES if found is None or _incident_of(found) is None else (*PROVES, *PROVES_OF_INCIDENT),
+            not_proved=(
+                NOT_PROVED if found is None or _incident_of(found) is None else (*NOT_PROVED, *NOT_PROVED_OF_INCIDENT)
+            ),
         )
 
     def _trusted(self) -> str:
@@ -200,18 +239,21 @@ class _Check:
     def _names(self, found: Manifest) -> None:
         listed = [*(each.path for each in found.files), manifest.NAME]
         expected = set(listed)
+        about = _incident_of(found) is not None
+        known = parts.KNOWN | (parts.KNOWN_OF_INCIDENT if about else frozenset())
+        folders = (*FOLDERS, parts.STAMPS, *(parts.APPROVALS + each for each in FOLDERS if about))
         for path in listed:
             if path not in self._members:
                 self.name(path, "the manifest lists it, and it is not there")
         for path in self._members:
             if path not in expected:
                 self.name(path, "it is not in the manifest")
-            elif path not in parts.KNOWN and not path.startswith((*FOLDERS, parts.STAMPS)):
+            elif path not in known and not path.startswith(folders):
                 self.name(path, "no pack has such a file")
         if len(expected) < len(listed):
             self.name(manifest.NAME, "it lists a file twice")
         self._order(listed, expected)
-        for path in parts.ALWAYS:
+        for path in (*parts.ALWAYS, *(parts.INCIDENT_ALWAYS if about else ())):
             if path not in self._members:
                 self.name(path, "every pack has this file, and it is not there")
 
@@ -270,10 +312,27 @@ class _Check:
         self._proven.run(self._progress)
         self._proven.foundations(found.basis)
 
+    def _incident(self, found: Manifest) -> None:
+        incident = _incident_of(found)
+        if self._proven is None or incident is None:
+            return
+        if any(path.startswith(parts.APPROVALS) for path in self._members):
+            vkey = self._approvals_vkey
+            self._approvals = Approvals(self._whole, self._chunks, self._members, self.name, vkey)
+            self._approvals.run(self._proven.said, found.basis.origin)
+        steps = Steps(incident, self._proven.said, {} if self._approvals is None else self._approvals.said)
+        self._steps = steps.found
+        try:
+            kept = self._whole(parts.RESPONSE) if parts.RESPONSE in self._members else None
+            steps.run(documents.read_listing(self._chunks(parts.INCIDENT_STEPS)), kept, self.name)
+        except LogError as error:
+            self.name(parts.INCIDENT_STEPS, error)
+
     def _documents(self, found: Manifest) -> None:
         if self._proven is None:  # nothing is proved under such a checkpoint: to say so of every document helps nobody
             return
-        citations = Citations(self._chunks, self._members, frozenset(self._proven.leaves), self.name)
+        approvals = frozenset[int]() if self._approvals is None else self._approvals.leaves
+        citations = Citations(self._chunks, self._members, frozenset(self._proven.leaves), self.name, approvals)
         self._cited = citations.run(found.options)
 
     def _chunks(self, path: str) -> Iterator[bytes]:
@@ -290,6 +349,12 @@ class _Check:
         if member.size > most:
             raise LogError("it is too large", where=path, found=f"{member.size} bytes", expected=f"at most {most}")
         return b"".join(archive.read_member(self._file, member))
+
+
+def _incident_of(found: Manifest) -> str | None:
+    """The id of the incident that a pack is about."""
+    incident = found.options.incident
+    return None if incident is msgspec.UNSET else incident
 
 
 def _sides(error: LogError) -> tuple[tuple[str, str], ...]:

@@ -6,9 +6,11 @@ import ipaddress
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from http.client import HTTPException
 from queue import Empty, SimpleQueue
 from threading import Thread
+from types import MappingProxyType
 from typing import IO
 
 import msgspec
@@ -47,35 +49,48 @@ def check_url(url: str, where: str) -> str:
     return url
 
 
-def post(url: str, body: bytes, kind: str, *, limit: int, where: str) -> Answer:
+def post(
+    url: str,
+    body: bytes,
+    kind: str,
+    *,
+    limit: int,
+    where: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    direct: bool = False,
+    whole: float = WHOLE,
+) -> Answer:
     """Send ``body`` and read at most ``limit`` bytes of the answer; any status is an answer.
 
-    UsageError where the address may not be used, the server does not answer, or its answer is longer.
+    ``direct`` uses no proxy of the environment: what ``headers`` prove is for the server that was named. UsageError
+    where the address may not be used, the server does not answer within ``whole`` seconds, or its answer is longer.
     """
+    told = {"Content-Type": kind, "User-Agent": "custody", **headers}
     request = urllib.request.Request(  # noqa: S310  # check_url has seen the scheme
-        check_url(url, where), data=body, headers={"Content-Type": kind, "User-Agent": "custody"}, method="POST"
+        check_url(url, where), data=body, headers=told, method="POST"
     )
     answered: SimpleQueue[Answer | UsageError] = SimpleQueue()
-    Thread(target=lambda: answered.put(_tried(request, limit)), daemon=True).start()
+    Thread(target=lambda: answered.put(_tried(request, limit, direct=direct)), daemon=True).start()
     try:
-        found = answered.get(timeout=WHOLE)
+        found = answered.get(timeout=whole)
     except Empty:
-        raise UsageError("no answer", where=url[:200], found=f"not whole after {WHOLE:.0f} seconds") from None
+        raise UsageError("no answer", where=url[:200], found=f"not whole after {whole:.0f} seconds") from None
     if isinstance(found, UsageError):
         raise found
     return found
 
 
-def _tried(request: urllib.request.Request, limit: int) -> Answer | UsageError:
+def _tried(request: urllib.request.Request, limit: int, *, direct: bool) -> Answer | UsageError:
     try:
-        return _asked(request, limit)
+        return _asked(request, limit, direct=direct)
     except UsageError as error:  # it is raised by who waits for it
         return error
 
 
-def _asked(request: urllib.request.Request, limit: int) -> Answer:
+def _asked(request: urllib.request.Request, limit: int, *, direct: bool) -> Answer:
     url = request.full_url
-    opener = urllib.request.build_opener(_NoRedirect)
+    own = (urllib.request.ProxyHandler({}),) if direct else ()
+    opener = urllib.request.build_opener(_NoRedirect, *own)
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
             return _read(answer, answer.status, answer.headers.get_content_type(), limit, url)

@@ -173,17 +173,23 @@ def verify_pack(
     policy: Path | None,
     progress: Callable[[int, int], None] | None,
     roots: Path | None = None,
+    approvals_vkey: str | None = None,
 ) -> packs.Checked:
-    """Verify an evidence pack with the seal beside it; ``policy`` and ``roots`` (PEM) are files, ``vkey`` as above.
+    """Verify an evidence pack with the seal beside it; ``policy`` and ``roots`` (PEM) are files, the keys as above.
 
-    UsageError where the key or policy is not one, there is no such file, or roots cannot be used.
+    UsageError where a key or policy is not one, there is no such file, roots cannot be used, or ``approvals_vkey`` is
+    given for a pack that has no log of approvals.
     """
     if vkey is not None and policy is not None:
         raise UsageError("a key and a policy were given", where="--vkey", expected="--vkey or --policy")
     if not path.is_file():
         raise UsageError("no such pack", where=str(path), expected="a file")
     beside = path.with_name(path.name + parts.SEAL)
-    return packs.verify(path, _policy(vkey, policy), _seal(beside), progress, _roots(roots))
+    given, _ = _key(approvals_vkey, None, "--approvals-vkey")
+    found = packs.verify(path, _policy(vkey, policy), _seal(beside), progress, _roots(roots), given)
+    if given is not None and found.status == "ok" and found.approvals is None:
+        raise UsageError("the pack has no log of approvals", where="--approvals-vkey", expected="a pack of an incident")
+    return found
 
 
 def _seal(path: Path) -> bytes | None:

@@ -35,7 +35,7 @@ def render(report: Report, chains: Sequence[Chain], annex: Annex = NO_ANNEX) -> 
     if cover is not None:
         report = msgspec.structs.replace(report, credentials=cover.populations)
     shown = [cleaned(chain) for chain in chains[:MOST]]
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     text = page.render(
         report=report,
         annex=annex,
@@ -53,8 +53,9 @@ def render(report: Report, chains: Sequence[Chain], annex: Annex = NO_ANNEX) -> 
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """The templates, with everything that they may call: whatever is shown is escaped."""
+    found = jinja2.Environment(
         loader=jinja2.PackageLoader("custody.reports", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -63,7 +64,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(
+    found.filters.update(
         number=words.number,
         counted=words.counted,
         stamp=words.stamp,
@@ -79,7 +80,7 @@ def _environment() -> jinja2.Environment:
         leaf_words=leaf_words,
         leaf_text=words.leaf_text,
     )
-    return environment
+    return found
 
 
 def _shown(value: object) -> object:

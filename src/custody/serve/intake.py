@@ -41,12 +41,16 @@ _SET_ERRORS = {
 """The words of RFC 8935 section 2.4 for reasons; any other reason is ``invalid_request``."""
 
 
-class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it is sealed. ``leaf`` is that of the first record, null where every record was known already."""
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All of it is sealed. ``leaf`` is that of the first record, null where every record was known already.
+
+    ``incidents`` name its alerts, where the intake opens any.
+    """
 
     leaf: int | None
     records: int
     skips: int
+    incidents: tuple[str, ...] = ()
 
 
 class SetError(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,7 @@ async def pushed(request: Asked, name: FromPath[str]) -> Response[bytes]:
     if form is Form.EVENT_TOKEN:
         return await _event_token(request, door)
     taken = await _take(request, door, form)
-    body = Acknowledged(leaf=taken.first, records=taken.records, skips=taken.skips)
+    body = Acknowledged(leaf=taken.first, records=taken.records, skips=taken.skips, incidents=taken.incidents)
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 

@@ -23,11 +23,15 @@ class SignIn(Protocol):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a pushed log: the leaf of its first record (None: all were known), records and skips sealed."""
+    """What became of a pushed log: the leaf of its first record (None: all were known), records and skips sealed.
+
+    ``incidents`` are those that its alerts opened, or that name them already.
+    """
 
     first: int | None
     records: int
     skips: int = 0
+    incidents: tuple[str, ...] = ()
 
 
 class IntakeDoor(Protocol):

@@ -33,6 +33,7 @@ from custody.pipeline.brokering.sealing import Pushed
 from custody.serve.app import build
 from custody.serve.composing import Composed
 from custody.serve.front import Front
+from custody.serve.incidents import rule_of
 from custody.serve.lines import Journalist, Sink
 from custody.serve.parts import Gauges, Readiness, ServiceParts, Taken
 from custody.serve.server import Listening, Server, listening, server, trust
@@ -145,17 +146,18 @@ class Station:
         live = sum(each.standing is Standing.LIVE for each in self.composed.broker.running.state.leases.values())
         return Gauges(leases=live, lag=self.sealing.health().lag if self._sealing_runs else 0.0)
 
-    async def take(self, name: str, body: bytes | Path, content_type: str) -> Taken:  # noqa: ARG002
-        """Seal what was pushed (``serve.parts.IntakeDoor``)."""
+    async def take(self, name: str, body: bytes | Path, content_type: str) -> Taken:
+        """Seal what was pushed (``serve.parts.IntakeDoor``), and open incidents for its alerts."""
         if not self._sealing_runs:
             raise EvidenceUnavailable("this broker stands by", reason="standby")
         path = body if isinstance(body, Path) else await asyncio.to_thread(self._spooled, body)
         try:
-            found = await self.sealing.take(Pushed(path, name))
+            found = await self.sealing.take(Pushed(path, name, rule_of(self.composed.file, name, content_type)))
         finally:
             if path is not body:
                 path.unlink(missing_ok=True)
-        return Taken(first=found.leaf, records=found.records, skips=sum(count for _, count in found.skips))
+        skips = sum(count for _, count in found.skips)
+        return Taken(first=found.leaf, records=found.records, skips=skips, incidents=found.incidents)
 
     def _spooled(self, body: bytes) -> Path:
         path = self.composed.folder / SPOOL / f"{secrets.token_hex(16)}{SUFFIX}"

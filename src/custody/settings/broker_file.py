@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from custody.errors import UsageError
+from custody.model.verdicts import Severity
 from custody.settings.settings_file import read_settings_file
 from custody.settings.wrong_value import allowed
 
@@ -86,7 +87,9 @@ class BackendTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Intake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who may push logs: the SHA-256 (hex) of the bearer token, and as what the files are named.
 
-    With ``issuer``, ``audience`` and the file ``jwks`` it may push security event tokens of that transmitter.
+    With ``issuer``, ``audience`` and the file ``jwks`` it may push security event tokens of that transmitter. With
+    ``opens`` each CloudEvent and token that it pushes is an alert, and opens an incident of that severity; past
+    ``most`` in an hour it widens one.
     """
 
     name: str
@@ -94,6 +97,8 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     issuer: str = ""
     audience: str = ""
     jwks: str = ""
+    opens: Severity | None = None
+    most: int = 10
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -197,6 +202,12 @@ def _check(found: BrokerFile, where: str) -> None:
         raise UsageError(
             "a password for no server", where=f"{where}: state_password", expected="state with a PostgreSQL URL"
         )
+    for each in found.intake:
+        if not 1 <= each.most <= 1000:
+            raise UsageError(
+                "not a number of incidents", where=f"{where}: intake.{each.name}.most", found=str(each.most),
+                expected="1 to 1000",
+            )  # fmt: skip
     unknown = set(found.people.roles if found.people else ()) - set(ROLES)
     if unknown:
         raise UsageError("an unknown role", where=where, found=", ".join(sorted(unknown)), expected=", ".join(ROLES))

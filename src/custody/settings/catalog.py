@@ -68,6 +68,7 @@ _ALL = (
     Setting("contract", Kind.PATH, "", "The contract file; none: what needs one is not asked."),
     Setting("mapping", Kind.PATHS, "", "The mapping files, each of which says how to read a log of one's own."),
     Setting("signers", Kind.PATH, "", "The allowed-signers file: whose the keys are that sign the register."),
+    Setting("response", Kind.PATH, "", "The response file: who may do and approve what in an incident."),
     Setting("jobs", Kind.COUNT, "", "Worker processes.", 1, 256),
     Setting("memory", Kind.MEMORY, "700", "Memory limit of the query engine, in MiB.", 128, 1 << 20),
     Setting("max_record", Kind.SIZE, "16MiB", "Records over this are withheld: hashed, not kept.", 1 << 10, 1 << 30),
@@ -105,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[tuple[str, Layer], ...]
     mapping: tuple[Path, ...] = ()
     signers: Path | None = None
+    response: Path | None = None
 
     def layer(self, name: str) -> Layer:
         """Where the value of setting ``name`` came from."""

@@ -50,6 +50,7 @@ def resolve(
         contract=given.path("contract"),
         mapping=given.paths("mapping"),
         signers=given.path("signers"),
+        response=given.path("response"),
         jobs=given.number("jobs", min(max(cores, 1), SETTINGS["jobs"].high)),
         memory=given.number("memory"),
         max_record=given.number("max_record"),

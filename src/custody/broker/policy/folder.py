@@ -73,15 +73,21 @@ class PolicyFolder:
 
 def read(folder: Path) -> Checked:
     """Everything in the folder, checked. UsageError where it, or a file of it, cannot be read."""
-    names = _names(folder)
-    files = {name: _text(folder / name, name) for name in names if name != SCHEMA_NAME}
-    extension = _text(folder / SCHEMA_NAME, SCHEMA_NAME) if SCHEMA_NAME in names else None
+    files, extension = texts(folder)
+    names = [*files, *([] if extension is None else [SCHEMA_NAME])]
     commit = commit_of(folder, {name: (folder / name) for name in names})
     found = checked(files, extension, schema_name=SCHEMA_NAME, commit=commit)
     if not files:
         flaws = (*found.flaws, Flaw(where=str(folder), message="no policy", expected="files *.cedar"))
         return msgspec.structs.replace(found, found=None, flaws=flaws)
     return found
+
+
+def texts(folder: Path) -> tuple[dict[str, str], str | None]:
+    """The policy files of a folder by name, and what it adds to the schema. UsageError where one cannot be read."""
+    names = _names(folder)
+    files = {name: _text(folder / name, name) for name in names if name != SCHEMA_NAME}
+    return files, _text(folder / SCHEMA_NAME, SCHEMA_NAME) if SCHEMA_NAME in names else None
 
 
 def signature(folder: Path) -> Signature:

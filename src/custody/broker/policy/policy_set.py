@@ -47,9 +47,17 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checked(
-    files: Mapping[str, str], extension: str | None = None, *, schema_name: str = "", commit: str | None = None
+    files: Mapping[str, str],
+    extension: str | None = None,
+    *,
+    schema_name: str = "",
+    commit: str | None = None,
+    base: str | None = None,
 ) -> Checked:
-    """Check the texts of policy files (by name) against the schema, strictly; gives everything that is wrong."""
+    """Check the texts of policy files (by name) against the schema, strictly; gives everything that is wrong.
+
+    ``base`` is the text of another schema than the broker's.
+    """
     policies: list[Policy] = []
     flaws: list[Flaw] = []
     for name in sorted(files):
@@ -58,7 +66,7 @@ def checked(
         flaws += wrong
     flaws += _same_ids(policies)
     try:
-        schema = combined(extension, schema_name)
+        schema = combined(extension, schema_name, base)
     except UsageError as error:
         return Checked(found=None, flaws=(*flaws, flaw(error)), policies=tuple(policies))
     flaws += _invalid(policies, schema)

@@ -39,15 +39,18 @@ def base_text() -> str:
     return resources.files(__package__).joinpath("base.cedarschema").read_text("utf-8")
 
 
-def combined(extension: str | None, where: str = "") -> PolicySchema:
+def combined(extension: str | None, where: str = "", base: str | None = None) -> PolicySchema:
     """The base schema with the declarations of a folder. UsageError where they do not parse or would change the base.
 
-    A folder may declare types, entity types and namespaces under names that are free. It may declare no action: the
-    broker asks about its own only.
+    ``base`` is the text of another schema than the broker's: of whoever asks policies about its own actions.
+
+    A folder may declare types, entity types and namespaces under names that are free. It may declare no action: custody
+    asks about its own only.
     """
+    base = base_text() if base is None else base
     if extension is not None:
-        _check(extension, where)
-    text = base_text() if extension is None else f"{base_text()}\n{extension}"
+        _check(extension, where, base)
+    text = base if extension is None else f"{base}\n{extension}"
     try:
         handle = cedarpy.Schema.from_str(text)
     except ValueError as error:
@@ -62,11 +65,11 @@ def declared(text: str) -> frozenset[str]:
     return frozenset(name.strip() for names in found for name in names.split(","))
 
 
-def _check(extension: str, where: str) -> None:
+def _check(extension: str, where: str, base: str) -> None:
     # A type of the same name as an entity type is legal Cedar, and would take its place where the base names it.
-    taken = declared(extension) & (declared(base_text()) | BUILT_IN | EXTENSIONS)
+    taken = declared(extension) & (declared(base) | BUILT_IN | EXTENSIONS)
     if taken:
         found = ", ".join(sorted(taken))
         raise UsageError("declared by custody or by Cedar already", where=where, found=found, expected="other names")
     if _ACTION.search(_UNREAD.sub(" ", extension)):
-        raise UsageError("an action", where=where, expected="types, entity types: the broker asks of its own actions")
+        raise UsageError("an action", where=where, expected="types, entity types: custody asks of its own actions")

@@ -81,12 +81,12 @@ def release(name: str, reason: str, settings: Settings, as_json: bool) -> None:
 @options.reading
 @options.as_json
 def listing(every: bool, settings: Settings, as_json: bool) -> None:
-    """List the holds in force."""
+    """List the holds in force. An incident is one by itself: incident:ID."""
     from custody.cli.erasure import listed
     from custody.cli.output import emit
-    from custody.pipeline.erasing import hold
+    from custody.pipeline.erasing import incidents
 
-    found = hold.listed(settings)
+    found = incidents.listed(settings)
     shown = found.holds if every else found.in_force
     if as_json:
         emit({"holds": shown})

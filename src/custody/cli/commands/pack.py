@@ -16,6 +16,7 @@ from custody.settings.catalog import Settings
 @click.option("--rule", "rules", multiple=True, metavar="ID", help="What a rule looks at (custody rules).")
 @click.option("--control", "controls", multiple=True, metavar="ID", help="What the rules of a control look at.")
 @click.option("--period", metavar="FROM..TO", help="Dates or RFC 3339 times; TO as a date is its end.")
+@click.option("--incident", metavar="ID", help="All of one incident: its steps, decisions, answers and timeline.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Draw N credentials of all that fit.")
 @click.option("--seed", default="0", show_default=True, metavar="TEXT", help="What the sample is drawn by.")
 @click.option("--for", "made_for", metavar="WHOM", help="Who the pack is for; it is sealed with it.")
@@ -28,6 +29,7 @@ def COMMAND(  # noqa: N802
     rules: tuple[str, ...],
     controls: tuple[str, ...],
     period: str | None,
+    incident: str | None,
     sample: int | None,
     seed: str,
     made_for: str | None,
@@ -40,6 +42,8 @@ def COMMAND(  # noqa: N802
     Values of one option add up, different options narrow each other. The same store and options give the same bytes.
     That the pack was made, by whom and for whom, is sealed; the proof of that is written beside it.
     """
+    from msgspec import UNSET
+
     from custody.cli.output import emit
     from custody.cli.progress import watching
     from custody.packs.manifest import Options
@@ -54,6 +58,7 @@ def COMMAND(  # noqa: N802
         sample=sample,
         seed=seed,
         made_for=made_for,
+        incident=UNSET if incident is None else incident,
     )
     with watching() as observer:
         made = pack(settings, asked, output, observer)

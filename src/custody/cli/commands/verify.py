@@ -45,9 +45,7 @@ def COMMAND(  # noqa: N802
     if pack is not None:
         if against is not None:
             raise UsageError("a pack is not checked against a checkpoint", where="--against", expected="a store")
-        if approvals_vkey is not None:
-            raise UsageError("a pack has one log", where="--approvals-vkey", expected="a store")
-        return _pack(pack, vkey, policy, tsa_roots, as_json)
+        return _pack(pack, vkey, (policy, tsa_roots, approvals_vkey), as_json)
     return _store(vkey, against, (policy, tsa_roots, approvals_vkey), settings, as_json)
 
 
@@ -73,13 +71,14 @@ def _store(
     return {"ok": CODES["done"], "unfinished": CODES["unfinished"]}.get(found.status, CODES["store"])
 
 
-def _pack(path: Path, vkey: str | None, policy: Path | None, roots: Path | None, as_json: bool) -> int:
+def _pack(path: Path, vkey: str | None, trust: tuple[Path | None, Path | None, str | None], as_json: bool) -> int:
     from custody.cli.output import emit
     from custody.cli.progress import verifying
     from custody.pipeline.verify import verify_pack
 
     with verifying() as progress:
-        found = verify_pack(path, vkey, policy, progress, roots)
+        policy, roots, approvals_vkey = trust
+        found = verify_pack(path, vkey, policy, progress, roots, approvals_vkey)
     if as_json:
         emit(found)
     else:

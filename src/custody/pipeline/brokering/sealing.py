@@ -17,6 +17,8 @@ from custody.errors import CustodyError, SourceError, StoreError
 from custody.pipeline import audit, contracts, mappings, refresh
 from custody.pipeline.audit import Counts, Progress, Survey, Surveyed, Workers, limits_of, now, work
 from custody.pipeline.brokering.places import epoch_name, pushed_name
+from custody.pipeline.incidents.alerting import Rule, opened
+from custody.pipeline.incidents.sealing import desk_of
 from custody.pipeline.workers import Pool
 from custody.settings.catalog import Settings
 from custody.store.history import Known
@@ -27,23 +29,28 @@ WAIT = 10.0
 
 
 class Pushed(msgspec.Struct, frozen=True):
-    """A file that came over the network: where it lies now, and as what it is sealed."""
+    """A file that came over the network: where it lies now, and as what it is sealed.
+
+    ``opens``: it holds alerts, and incidents are opened for them once they are sealed.
+    """
 
     path: Path
     name: str
+    opens: Rule | None = None
 
 
 class Taken(msgspec.Struct, frozen=True):
     """What became of a pushed file: the leaf of its (first) acquisition, and counts of records over all of them.
 
     ``duplicates`` of the ``records`` were sealed before; ``skips`` gives for each reason how many gave no event: of
-    this time only, a file that was known already is not read again.
+    this time only, a file that was known already is not read again. ``incidents`` name its alerts.
     """
 
     leaf: int
     records: int
     duplicates: int
     skips: tuple[tuple[str, int], ...] = ()
+    incidents: tuple[str, ...] = ()
 
 
 Answer = Taken | CustodyError
@@ -68,7 +75,18 @@ class Sealer:
             if not files:
                 return ()
             mapped, _ = mappings.in_force(writer, self._settings, now())
-            return tuple(self._file(writer, pool, each, mapped) for each in files)
+            answers = [self._file(writer, pool, each, mapped) for each in files]
+        return tuple(self._opened(file, answer) for file, answer in zip(files, answers, strict=True))
+
+    def _opened(self, file: Pushed, answer: Answer) -> Answer:
+        """The answer with the incidents of the alerts. The store is let go of: a step is sealed under its own lock."""
+        if file.opens is None or not isinstance(answer, Taken):
+            return answer
+        try:
+            found = opened(desk_of(self._settings), file.opens, file.path.read_bytes())
+        except StoreError as error:
+            return error
+        return msgspec.structs.replace(answer, incidents=found)
 
     def derive(self) -> str:
         """Bring the derived tables up to date: what was done (``unchanged``, ``built``, ``rebuilt``)."""

@@ -19,8 +19,9 @@ from custody.errors import CustodyError, StoreError, UsageError
 from custody.ledger.entry import RecordEntry, decode
 from custody.model.times import microseconds
 from custody.packs import documents
+from custody.pipeline.erasing import incidents as erase_incidents
 from custody.pipeline.erasing import retention as erase_retention
-from custody.pipeline.erasing.hold import Hold, Range, check_sources, holds
+from custody.pipeline.erasing.hold import Hold, Range, check_sources
 from custody.pipeline.packing.chains import BATCH
 from custody.pipeline.packing.scope import credential_of, identities_of
 from custody.pipeline.tables import Answers, answers
@@ -53,9 +54,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Plan:
     """What an erasure would do. ``held`` counts, for each hold, what it covers of what was asked for.
 
-    ``empty`` are records asked for that have no bytes: withheld from the start, or erased before.
+    ``empty`` are records asked for that have no bytes: withheld from the start, or erased before. ``in_force`` are all
+    holds that were looked at.
     """
 
+    in_force: tuple[Hold, ...] = ()
     going: list[Going] = field(default_factory=list)
     sources: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
@@ -95,8 +98,9 @@ def plan(tables: Answers, settings: Settings, asked: Asked, moment: int, done: C
     tables.all_parts()
     if asked.retention:
         erase_retention.prepare(tables, moment)
-    covering = [_Covering(tables, settings, each) for each in holds(tables.reader).in_force]
-    found = Plan()
+    in_force = erase_incidents.every(tables.reader, moment).in_force
+    covering = [_Covering(tables, settings, each, moment) for each in in_force]
+    found = Plan(in_force=in_force)
     for rows in _segments(tables, asked):
         _take(found, rows, asked, covering)
         done()
@@ -228,26 +232,32 @@ def _of_sources(names: Sequence[str], rows: Rows) -> Mask:
 class _Covering:
     """A hold, worked out as far as can be before the segments are looked at."""
 
-    def __init__(self, tables: Answers, settings: Settings, hold: Hold) -> None:
+    def __init__(self, tables: Answers, settings: Settings, hold: Hold, moment: int) -> None:
         self.hold = hold
         scope = hold.scope
+        self._everything = scope.everything
         self._periods = [(parse_start(since), parse_end(until)) for since, until in scope.periods]
         self._leaves: Numbers | None = None
-        if scope.identities or scope.credentials:
-            try:
-                self._leaves = _leaves_of(tables, settings, hold)
-            except CustodyError as error:
-                raise UsageError(
-                    f"a hold cannot be worked out, so nothing may be erased: {error}", where=hold.name,
-                    advice="Where it is no longer needed, `custody hold release NAME --reason TEXT`.",
-                ) from None  # fmt: skip
+        try:
+            if hold.incident is not None:
+                found = erase_incidents.reached(settings, hold, moment)
+                self._everything = found.cut_off
+                self._leaves = _leaves(tables, settings, set(found.keys), set(found.names), set(found.leaves))
+            elif scope.identities or scope.credentials:
+                self._leaves = _leaves(tables, settings, *_named(tables, hold), set())
+        except CustodyError as error:
+            advice = "Where it is no longer needed, `custody hold release NAME --reason TEXT`."
+            raise UsageError(
+                f"a hold cannot be worked out, so nothing may be erased: {error}", where=hold.name,
+                advice="" if hold.incident is not None else advice,
+            ) from None  # fmt: skip
 
     def mask(self, rows: Rows) -> Mask:
         """Which records of a commit it covers."""
         import numpy as np
 
         scope, closed = self.hold.scope, rows.closed
-        if scope.everything:
+        if self._everything:
             return np.ones(len(rows.sources), bool)
         mask = _of_leaves(scope.leaves, closed) | _of_sources(scope.sources, rows)
         for since, until in self._periods:
@@ -264,16 +274,16 @@ ABOUT = """
        OR p.subject IN (SELECT h.name FROM held_names h) OR p.principal IN (SELECT h.name FROM held_names h)
        OR p.workload IN (SELECT h.name FROM held_names h) OR p.object IN (SELECT h.name FROM held_names h)
        OR p.related IN (SELECT h.name FROM held_names h) OR p.alias IN (SELECT h.name FROM held_names h)
+       OR p.origin IN (SELECT h.name FROM held_names h)
 """
 
 
-def _leaves_of(tables: Answers, settings: Settings, hold: Hold) -> Numbers:
-    """What the chains of a hold's identities and credentials cite, as a pack has it, and all else that names them."""
+def _leaves(tables: Answers, settings: Settings, keys: set[str], names: set[str], leaves: set[int]) -> Numbers:
+    """``leaves``, what the chains of ``keys`` cite, as a pack has it, and all else that names them or ``names``."""
     import numpy as np
 
-    keys, names = _named(tables, hold)
     tables.engine.table("held_names", {"name": "VARCHAR"}, [(name,) for name in sorted(keys | names)])
-    leaves = {int(str(leaf)) for (leaf,) in tables.engine.stream(ABOUT)}
+    leaves |= {int(str(leaf)) for (leaf,) in tables.engine.stream(ABOUT)}
     for start in range(0, len(keys), BATCH):
         with answers(settings) as others:
             for chain in chains_of(others, sorted(keys)[start : start + BATCH]):

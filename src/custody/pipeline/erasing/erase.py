@@ -17,7 +17,7 @@ from custody.model.times import microseconds, text
 from custody.pipeline import contracts, rebuild, refresh
 from custody.pipeline.audit import Observer, Progress, now, whoami
 from custody.pipeline.erasing.choice import Asked, Plan, plan
-from custody.pipeline.erasing.hold import Hold, check_text, holds
+from custody.pipeline.erasing.hold import Hold, check_text
 from custody.pipeline.tables import answers, checkpoint
 from custody.settings.catalog import Settings
 from custody.store.erasure import Why
@@ -30,13 +30,14 @@ MOST_SAID = 20
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A hold in force, and how many of the records asked for it covers."""
+    """A hold in force, and how many of the records asked for it covers; ``incident`` is the id of that which is it."""
 
     name: str
     leaf: int
     records: int
     reason: str
     owner: str | None
+    incident: str | None = None
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,8 +111,7 @@ def _planned(
 ) -> tuple[Plan, Why, tuple[Held, ...]]:
     at = now()
     with answers(settings) as tables:
-        reader = tables.reader
-        progress.files = len(reader.segments())
+        progress.files = len(tables.reader.segments())
 
         def done() -> None:
             progress.done += 1
@@ -120,7 +120,7 @@ def _planned(
         moment = min(each for each in (microseconds(at), microseconds(tables.report.as_of)) if each is not None)
         found = plan(tables, settings, asked, moment, done)
         why = Why(reason=reason, by=whoami(), at=at, contract=tables.contract.digest)
-        return found, why, tuple(_held(holds(reader).in_force, found))
+        return found, why, tuple(_held(found.in_force, found))
 
 
 def _held(in_force: Iterable[Hold], found: Plan) -> Iterable[Held]:
@@ -132,6 +132,7 @@ def _held(in_force: Iterable[Hold], found: Plan) -> Iterable[Held]:
                 records=found.held[each.name],
                 reason=each.reason,
                 owner=each.owner,
+                incident=each.incident,
             )
 
 
@@ -140,8 +141,18 @@ def _refuse(held: tuple[Held, ...], records: int) -> None:
     raise UsageError(
         "records are under a legal hold; nothing was erased",
         found=f"{records:,} held by {'; '.join(names)}",
-        advice="--except-held erases the others; `custody hold release NAME --reason TEXT` ends a hold.",
+        advice=f"--except-held erases the others; {_ending(held)}.",
     )
+
+
+def _ending(held: tuple[Held, ...]) -> str:
+    """How holds end: those that were made, and those that are incidents."""
+    ways = []
+    if any(each.incident is None for each in held):
+        ways.append("`custody hold release NAME --reason TEXT` ends a hold")
+    if any(each.incident is not None for each in held):
+        ways.append("that of an incident ends years after `custody incident close`: `custody hold list` says when")
+    return "; ".join(ways)
 
 
 def _said(

@@ -5,6 +5,9 @@ and is worked out to leaves when something is to be erased: records that come la
 up. A hold whose names lead nowhere any more stops every erasure until it is released: nobody can say what it
 covers.
 
+An incident is a hold too (``incident:ID``), which nobody has to remember to seal and nobody can release: see
+``erasing.incidents``.
+
 A hold is evidence and not a lock on the disk: whoever can write the store can release it, for everybody to see.
 """
 
@@ -16,6 +19,7 @@ import msgspec
 
 from custody import __version__
 from custody.errors import NotFound, UsageError
+from custody.model.incidents import Seed
 from custody.model.times import text
 from custody.pipeline import mappings
 from custody.pipeline.audit import now, whoami
@@ -28,6 +32,8 @@ from custody.store.storefile import read_store_file
 from custody.store.writer import Writer
 
 HOLD, RELEASE = "legal-hold", "legal-hold-release"
+INCIDENT = "incident:"
+"""What the name of the hold that an incident is begins with; its id follows."""
 LONGEST = 2_000
 """Characters of a reason."""
 
@@ -53,7 +59,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """One hold, ``leaf`` its statement. ``by`` is claimed; ``released`` is when, None while it is in force."""
+    """One hold, ``leaf`` its statement. ``by`` is claimed; ``released`` is when, None while it is in force.
+
+    ``incident`` is the id of the incident that is the hold, ``seeds`` what its steps name beside the leaves of the
+    scope, ``until`` (RFC 3339) when it ends by itself, None while the incident is open.
+    """
 
     name: str
     leaf: int
@@ -65,6 +75,14 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     released: str | None = None
     release_leaf: int | None = None
     release_reason: str | None = None
+    incident: str | None = None
+    seeds: tuple[Seed, ...] = ()
+    until: str | None = None
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names in ``seeds``, sorted."""
+        return tuple(sorted({seed.value for seed in self.seeds}))
 
 
 class Holds(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,12 +116,6 @@ def holds(reader: Reader) -> Holds:
     return Holds(holds=tuple(found))
 
 
-def listed(settings: Settings) -> Holds:
-    """Every hold of the store."""
-    with Reader.open(settings.store) as reader:
-        return holds(reader)
-
-
 def add(settings: Settings, name: str, scope: Scope, reason: str, owner: str | None) -> Hold:
     """Seal a hold. UsageError where it names nothing or too much, or one of the name is in force.
 
@@ -111,6 +123,10 @@ def add(settings: Settings, name: str, scope: Scope, reason: str, owner: str | N
     """
     check_text(name, "NAME", 100)
     check_text(reason, "--reason")
+    if name.startswith(INCIDENT):
+        raise UsageError(
+            "a name that the hold of an incident has", where=name[:60], expected=f"one that does not begin {INCIDENT!r}"
+        )
     if not len(scope):
         raise UsageError(
             "the hold covers nothing", expected="--identity, --credential, --leaf, --source, --period or --all"
@@ -133,6 +149,12 @@ def add(settings: Settings, name: str, scope: Scope, reason: str, owner: str | N
 def release(settings: Settings, name: str, reason: str) -> Hold:
     """Seal that a hold has ended. NotFound where none of the name is in force."""
     check_text(reason, "--reason")
+    if name.startswith(INCIDENT):
+        raise UsageError(
+            "the hold of an incident is not released by hand",
+            where=name[:200],
+            advice="It ends when the incident is closed and the time that its response file says has passed.",
+        )
     read_store_file(settings.store)
     with Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer:
         with Reader.open(settings.store) as reader:

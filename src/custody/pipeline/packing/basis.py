@@ -32,9 +32,16 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     stamps: tuple[tuple[int, bytes, bytes], ...]
 
 
-def published(settings: Settings, reader: Reader) -> Published:
-    """The first anchored checkpoint that has the derived tables, else the one with which they were published."""
+def published(settings: Settings, reader: Reader, beyond: int = -1) -> Published:
+    """The first anchored checkpoint that has the derived tables, else the one with which they were published.
+
+    With ``beyond`` it has that leaf too. StoreError where the tables were not sealed, or nothing was published there.
+    """
     data, leaf, size = _derived(settings, reader)
+    if beyond >= size:
+        size = next((closed.leaf + 1 for closed in reader.history().closed if closed.leaf > beyond), 0)
+        if not size:
+            raise StoreError("no checkpoint was published over a leaf", where=f"operations:{beyond}")
     anchors = [said for said in reader.statements(STATEMENT) if _size(said) >= size]
     size = min(map(_size, anchors), default=size)
     mine = [said for said in anchors if _size(said) == size]

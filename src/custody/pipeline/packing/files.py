@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,11 +28,17 @@ from custody.reports.oscal import assessment_results
 from custody.store.earlier import Earlier
 from custody.store.rotation import encode, read_rotations
 
+if TYPE_CHECKING:
+    from custody.pipeline.packing.incident import Dossier
+
 Progress = Callable[[int], None]
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a pack is written from. ``report`` and ``annex`` are restricted to what was chosen."""
+    """Everything that a pack is written from. ``report`` and ``annex`` are restricted to what was chosen.
+
+    ``dossier`` is None where it is about no incident.
+    """
 
     options: Options
     basis: Basis
@@ -42,6 +49,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     contract: bytes | None
     derived: bytes
+    dossier: Dossier | None = None
 
 
 class Files:
@@ -64,6 +72,8 @@ class Files:
             for path, data in zip(stamp_paths(leaf), (note, answer), strict=True):
                 self._add(path, data)
         self._evidence(tables, basis.earlier, progress)
+        if contents.dossier is not None:
+            self._incident(tables, contents.dossier)
         self._add(parts.DERIVED, contents.derived)
         if contents.contract is not None:
             self._add(parts.CONTRACT, contents.contract)
@@ -98,6 +108,21 @@ class Files:
                 progress(1)
             self._list(path, written)
         self._add(evidence.LEAVES, documents.listing({"log": documents.LOG}, "leaves", leaves.values()))
+
+    def _incident(self, tables: Answers, dossier: Dossier) -> None:
+        """The log of approvals as far as it matters, then what stands in the folder of the incident."""
+        beside = dossier.beside
+        if beside is not None:
+            self._add(parts.APPROVALS_CHECKPOINT, beside.note)
+            leaves: dict[int, bytes] = {}
+            proving, folder = beside.proving(), parts.APPROVALS
+            for path, written, leaf in evidence.write(self._archive, tables.reader, proving, beside.leaves, folder):
+                leaves[leaf.leaf] = documents.line(leaf)
+                self._list(path, written)
+            listed = documents.listing({"log": documents.APPROVALS}, "leaves", leaves.values())
+            self._add(folder + evidence.LEAVES, listed)
+        for path, data in dossier.files():
+            self._add(path, data)
 
     def _lists(self) -> None:
         contents, chains = self._contents, self._chains

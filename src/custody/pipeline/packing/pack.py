@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,13 +31,16 @@ from custody.pipeline.packing.basis import Published, published
 from custody.pipeline.packing.chains import Chains
 from custody.pipeline.packing.cover import cover
 from custody.pipeline.packing.files import Contents, Files
-from custody.pipeline.packing.scope import Chosen, choose
+from custody.pipeline.packing.scope import Chosen, Within, choose
 from custody.pipeline.tables import Answers, answers
 from custody.settings.catalog import Settings
 from custody.settings.moments import parse_end, parse_start
 from custody.store.reader import Reader
 from custody.store.storefile import read_store_file
 from custody.store.writer import Writer
+
+if TYPE_CHECKING:
+    from custody.pipeline.packing.incident import Dossier
 
 MATTER = ("store", "contract", "mapping", "signers", "anchor", "recovery")
 """Statements of which every pack has all: the store, what was judged and read by, who vouched for it, repairs."""
@@ -57,6 +61,7 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     population: int
     population_digest: str
+    incident: str | None = None
 
 
 def pack(settings: Settings, options: Options, path: Path, observer: Observer) -> Packed:
@@ -71,6 +76,7 @@ def pack(settings: Settings, options: Options, path: Path, observer: Observer) -
         Writer.open(settings.store, settings.keys, now=now(), version=__version__) as writer,
         tempfile.TemporaryDirectory(dir=target.parent, prefix=".custody-pack-") as folder,
     ):
+        _seal_approvals(writer, settings, options)
         made = _make(settings, options, Path(folder), observer)
         leaf = writer.seal(parts.STATEMENT, _statement(made))
         with Reader.open(settings.store) as reader:
@@ -92,6 +98,7 @@ def pack(settings: Settings, options: Options, path: Path, observer: Observer) -
         counts=contents.counts,
         population=contents.chosen.drawn.population,
         population_digest=contents.chosen.drawn.digest,
+        incident=None if contents.dossier is None else contents.dossier.incident,
     )
 
 
@@ -117,14 +124,16 @@ def _make(settings: Settings, options: Options, folder: Path, observer: Observer
         progress.stage, progress.files, progress.done = name, files, 0
         observer(progress)
 
+    dossier = _dossier(settings, options)
+    within = None if dossier is None else Within(keys=dossier.keys, identities=dossier.identities)
     with answers(settings) as tables:
-        chosen = choose(tables, options)
+        chosen = choose(tables, options, within)
     chains = Chains(folder / "chains")
     stage("judging", len(chosen.keys))
     chains.gather(settings, chosen.keys, step)
     with answers(settings) as tables:
-        basis = published(settings, tables.reader)
-        contents = _contents(tables, basis, options, chosen, chains)
+        basis = published(settings, tables.reader) if dossier is None else dossier.basis
+        contents = _contents(tables, basis, options, chosen, chains, dossier)
     stage("packing", len(contents.leaves))
     file = folder / "pack.zip"
     with answers(settings) as tables, file.open("w+b") as opened:
@@ -138,7 +147,30 @@ def _make(settings: Settings, options: Options, folder: Path, observer: Observer
     )
 
 
-def _contents(tables: Answers, published: Published, options: Options, chosen: Chosen, chains: Chains) -> Contents:
+def _seal_approvals(writer: Writer, settings: Settings, options: Options) -> None:
+    """Have the operations log hold the decisions of the incident that the pack is about."""
+    if options.incident is not msgspec.UNSET:
+        from custody.pipeline.packing.incident import cross  # needs an extra, which other packs do not
+
+        cross(writer, settings, options.incident)
+
+
+def _dossier(settings: Settings, options: Options) -> Dossier | None:
+    if options.incident is msgspec.UNSET:
+        return None
+    from custody.pipeline.packing.incident import gathered
+
+    return gathered(settings, options.incident)
+
+
+def _contents(
+    tables: Answers,
+    published: Published,
+    options: Options,
+    chosen: Chosen,
+    chains: Chains,
+    dossier: Dossier | None,
+) -> Contents:
     report, earlier = tables.report, published.earlier
     point = earlier.checkpoint
     root = note.encode64(point.root)
@@ -146,6 +178,7 @@ def _contents(tables: Answers, published: Published, options: Options, chosen: C
     pack_register.restrict(tables.engine, chosen)
     wanted = chains.leaves | pack_register.leaves(tables.engine) | {published.leaf, *_statements(tables.reader)}
     wanted |= {leaf for each in (*chosen.findings, *chosen.suppressed) for leaf in each.leaves}
+    wanted |= frozenset[int]() if dossier is None else dossier.leaves
     leaves = tuple(evidence.with_origins(tables.reader, earlier, wanted))
     if len(leaves) > evidence.MOST_LEAVES:
         raise UsageError(
@@ -173,7 +206,8 @@ def _contents(tables: Answers, published: Published, options: Options, chosen: C
         report=restricted,
         annex=msgspec.structs.replace(told, cover=cover(tables.engine, options, chosen, len(leaves))),
         leaves=leaves,
-        counts=_counts(restricted, chosen, leaves),
+        counts=_counts(restricted, chosen, leaves) | _counts_of(dossier),
+        dossier=dossier,
         contract=_contract(tables.reader, report),
         derived=published.derived,
     )
@@ -188,6 +222,13 @@ def _counts(report: Report, chosen: Chosen, leaves: tuple[int, ...]) -> dict[str
         "findings_of_population": chosen.findings_of_population,
         "leaves": len(leaves),
     }
+
+
+def _counts_of(dossier: Dossier | None) -> dict[str, int]:
+    if dossier is None:
+        return {}
+    beside = () if dossier.beside is None else dossier.beside.leaves
+    return {"steps": len(dossier.steps), "leaves_of_approvals": len(beside)}
 
 
 def _statements(reader: Reader) -> Iterator[int]:

@@ -42,19 +42,31 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     identities: tuple[str, ...]
 
 
-def choose(tables: Answers, options: Options) -> Chosen:
-    """What a pack with these options is about. UsageError and NotFound where they name nothing, or too much."""
-    if not (options.identities or options.credentials or options.rules or options.controls or options.period):
+class Within(msgspec.Struct, frozen=True, kw_only=True):
+    """What an incident reaches: a pack of it is about nothing else."""
+
+    keys: tuple[str, ...]
+    identities: tuple[str, ...]
+
+
+def choose(tables: Answers, options: Options, within: Within | None = None) -> Chosen:
+    """What a pack with these options is about, ``within`` what an incident reaches where it is about one.
+
+    UsageError and NotFound where they name nothing, or too much.
+    """
+    chosen = (options.identities, options.credentials, options.rules, options.controls, options.period, within)
+    if not any(chosen):
         raise UsageError(
-            "nothing was chosen for the pack", expected="--identity, --credential, --rule, --control or --period"
+            "nothing was chosen for the pack",
+            expected="--identity, --credential, --rule, --control, --period or --incident",
         )
     named = identities_of(tables, options.identities)
     rules = _rules(tables, options)
     asked = {rule.id for rule in rules or tables.rules}
     found = [each for each in tables.report.findings if each.rule in asked]
-    where = [_credentials(tables, options), _named(named), _judged(rules, found), _period(options)]
-    rows = _rows(tables, [each for each in where if each is not None])
-    if not rows and not found:
+    where = [_credentials(tables, options, within), _named(named), _judged(rules, found), _period(options)]
+    rows = _rows(tables, [*(each for each in where if each is not None), *_reached(tables, within)])
+    if not rows and not found and within is None:
         raise NotFound("no credential and no finding is what the pack should be about")
     drawn = sample(rows, options.sample or max(len(rows), 1), options.seed)
     ids = tuple(sorted(drawn.chosen))
@@ -65,9 +77,10 @@ def choose(tables: Answers, options: Options) -> Chosen:
         )  # fmt: skip
     keys = tuple(rows[each] for each in ids)
     identities = tuple(sorted({*named, *_identities_of(tables, keys)}))
-    about = _Findings(tables, options, set(rows), {*identities, *named})
+    subjects = {*identities, *named, *(() if within is None else within.identities)}
+    about = _Findings(tables, options, set(rows), subjects, narrow=within is not None)
     return Chosen(
-        what=_what(options, rules),
+        what=_what(options, rules, within),
         drawn=drawn,
         population=tuple(sorted(rows)),
         keys=keys,
@@ -92,12 +105,20 @@ def _rows(tables: Answers, where: Sequence[Condition]) -> dict[str, str]:
     }
 
 
-def _credentials(tables: Answers, options: Options) -> Condition | None:
-    """The credentials named one by one, else those of machines."""
+def _credentials(tables: Answers, options: Options, within: Within | None) -> Condition | None:
+    """The credentials named one by one, else those of machines; an incident reaches those of people too."""
     if not options.credentials:
-        return None if options.rules or options.controls else _of(MACHINES)
+        return None if options.rules or options.controls or within is not None else _of(MACHINES)
     keys = [credential_of(tables, text) for text in options.credentials]
     return f"c.key IN ({_marks(keys)})", [*keys]
+
+
+def _reached(tables: Answers, within: Within | None) -> list[Condition]:
+    """The credentials that an incident reaches."""
+    if within is None:
+        return []
+    tables.engine.table("pack_reached", {"key": "VARCHAR"}, [(key,) for key in within.keys])
+    return [("c.key IN (SELECT r.key FROM pack_reached r)", [])]
 
 
 def credential_of(tables: Answers, text: str) -> str:
@@ -206,22 +227,27 @@ def _identities_of(tables: Answers, keys: Sequence[str]) -> set[str]:
     return found
 
 
-def _what(options: Options, rules: Sequence[Rule[msgspec.Struct]]) -> str:
+def _what(options: Options, rules: Sequence[Rule[msgspec.Struct]], within: Within | None) -> str:
     """Who is counted in the population, in words."""
     who = "the credentials named" if options.credentials else "credentials of machines, or of unknown population"
+    if within is not None and not options.credentials:
+        who = "credentials"
     if rules:
         who = f"credentials that these rules look at: {', '.join(rule.id for rule in rules)}"
     of = ", of the identities named" if options.identities else ""
     when = ", issued or used within the period or alive through it" if options.period else ""
-    return f"{who}{of}{when}"
+    reached = "" if within is None else f", in the scope of incident {options.incident}"
+    return f"{who}{of}{when}{reached}"
 
 
 class _Findings:
     """Which findings belong to a pack."""
 
-    def __init__(self, tables: Answers, options: Options, population: set[str], identities: set[str]) -> None:
+    def __init__(
+        self, tables: Answers, options: Options, population: set[str], identities: set[str], *, narrow: bool
+    ) -> None:
         self._tables = tables
-        self._narrow = bool(options.identities or options.credentials)
+        self._narrow = narrow or bool(options.identities or options.credentials)
         self._population = population
         self._identities = identities
         self._period = None if options.period is None else _moments(options.period)

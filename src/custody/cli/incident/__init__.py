@@ -1,0 +1,1 @@
+"""The subcommands of ``custody incident``: loaded when asked for."""

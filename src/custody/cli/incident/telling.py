@@ -1,0 +1,110 @@
+"""``custody incident tell``: who follows incidents is told what they were not told yet."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from custody.cli import options
+from custody.errors import CustodyError, UsageError
+from custody.settings.catalog import Settings
+
+if TYPE_CHECKING:
+    from custody.pipeline.incidents.telling import Told
+
+EVERY, LONGEST = 5.0, 60.0
+"""Seconds between two looks at the logs, and at most where a receiver is away."""
+CONFIRMS = 300.0
+"""Seconds between two looks whether the effect of what was done is seen by now: that asks the derived tables."""
+
+
+@click.command("tell")
+@click.option("--to", metavar="NAME", help="One receiver alone: a hook of the response file, or caep.")
+@click.option("--follow", is_flag=True, help="Go on, as steps are sealed, until a signal.")
+@click.option("--jwks", is_flag=True, help="Print the public keys of the security event tokens, and tell nobody.")
+@options.responding
+@options.as_json
+def COMMAND(to: str | None, follow: bool, jwks: bool, settings: Settings, as_json: bool) -> int:  # noqa: N802
+    """Tell the receivers of the response file every step of incidents that they were not told yet.
+
+    [[hooks]] get CloudEvents, [caep] security event tokens (docs/incident-hooks.md). Each step is told at least once,
+    in order for each incident; what was done once more to [caep], when the target's own log shows it. The exit code is
+    1 where something could not be told: the same command goes on there.
+    """
+    from custody.cli.output import emit
+    from custody.pipeline.incidents.showing_effects import shown_of
+    from custody.pipeline.incidents.telling import Patience, keys_of, tell
+
+    if jwks:
+        emit(keys_of(settings))
+        return 0
+    if settings.response is None:
+        raise UsageError("nobody is named to be told", expected="--response FILE with [[hooks]] or [caep]")
+    if follow:
+        _followed(settings, to, as_json=as_json)
+        return 0
+    told = tell(settings, Patience(), shown_of(settings), to, confirming=True)
+    _put(told, as_json=as_json, whole=True)
+    return 1 if any(each.problem for each in told) else 0
+
+
+def afterwards(settings: Settings) -> None:
+    """Tell of a step that was just sealed, once and briefly; what could not be told is said, and stops nothing."""
+    from custody.cli.output import note
+    from custody.pipeline.incidents.showing_effects import unseen
+    from custody.pipeline.incidents.telling import BRIEFLY, tell
+    from custody.reports.safe import plain
+
+    if settings.response is None:
+        return
+    try:
+        told = tell(settings, BRIEFLY, unseen)
+    except CustodyError as error:
+        note(f"custody: nobody was told: {plain(str(error))}")
+        return
+    for each in told:
+        if each.problem:
+            note(f"custody: {plain(_line(each))}; `custody incident tell` tries again")
+
+
+def _followed(settings: Settings, to: str | None, *, as_json: bool) -> None:
+    from custody.cli.following import stopping
+    from custody.pipeline.incidents.showing_effects import shown_of
+    from custody.pipeline.incidents.telling import Patience, tell
+
+    with stopping() as stop:
+        pause, confirmed = EVERY, float("-inf")
+        while not stop.is_set():
+            due = time.monotonic() - confirmed >= CONFIRMS
+            told = tell(settings, Patience(attempts=1), shown_of(settings), to, confirming=due)
+            confirmed = time.monotonic() if due else confirmed
+            _put([each for each in told if each.sent or each.seen or each.problem], as_json=as_json, whole=False)
+            pause = min(2 * pause, LONGEST) if any(each.problem for each in told) else EVERY
+            stop.wait(pause)
+
+
+def _put(told: list[Told] | tuple[Told, ...], *, as_json: bool, whole: bool) -> None:
+    from custody.cli.output import emit, emit_line
+    from custody.reports.safe import plain
+
+    if as_json and whole:
+        emit({"told": told})
+        return
+    for each in told:
+        if as_json:
+            emit_line(each)
+        else:
+            click.echo(plain(_line(each)))
+    if whole and not told:
+        click.echo("no receiver is named in the response file")
+
+
+def _line(told: Told) -> str:
+    from custody.reports.words import counted
+
+    waits = f", {counted(told.waiting, 'step')} wait{'s' if told.waiting == 1 else ''}" if told.waiting else ""
+    waits += f", {counted(len(told.seen), 'effect')} seen" if told.seen else ""
+    why = f": {told.problem}" if told.problem else ""
+    return f"{told.receiver}: told {counted(len(told.sent), 'step')}{waits}{why}"

@@ -1,0 +1,168 @@
+"""Whether one credential ended when it was asked to: from the log of the system that checks it, and from nothing else.
+
+What somebody says they did is claimed. A success after the end, a session that outlived it, or a success well after
+the time at which it is said to have been done, violates it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from custody.chains.credentials import AT_ONCE, PROPAGATION
+from custody.engine.duck import Engine
+from custody.incidents import saying
+from custody.incidents.grounds import SKEW, Credential, Session, chosen, refs
+from custody.incidents.seen import Judged
+from custody.model.contracts import EMPTY
+from custody.model.effects import said
+from custody.model.times import duration, text
+from custody.model.verdicts import Basis, Best, Question, State, Verdict
+from custody.rules import judging
+from custody.rules.registry import load
+from custody.rules.settling import issuer_log
+
+_LAST = """
+    SELECT key, time, leaf FROM (
+        SELECT p.key, p.time, p.leaf, row_number() OVER (PARTITION BY p.key ORDER BY p.time DESC, p.leaf) AS place
+        FROM parts p
+        WHERE p.key IN (SELECT unnest(?)) AND p.stage = 'use' AND p.outcome = 'success' AND p.invoked_by IS NULL
+          AND coalesce(p.effect, '') <> 'stream.open' AND NOT p.in_conflict
+          AND NOT (p.service = 'sts.amazonaws.com' AND p.action = 'GetCallerIdentity')
+    ) ranked WHERE place = 1 ORDER BY key
+"""
+"""The last success of each key that says something: a key that was denied everything is still told whose it is."""
+_AGAIN = """
+    SELECT a.key, a.time, a.leaf FROM activations a WHERE a.key IN (SELECT unnest(?)) ORDER BY a.key, a.time, a.leaf
+"""
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """When it was asked for, when it is said to have been done, when access was asked for again (µs; None: never)."""
+
+    asked: int
+    done: int | None = None
+    again: int | None = None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the records tell of the ends of some credentials, by key."""
+
+    credentials: Mapping[str, Credential]
+    verdicts: Mapping[str, Verdict]
+    last: Mapping[str, tuple[int, int]]
+    activations: Mapping[str, tuple[tuple[int, int], ...]]
+    sessions: tuple[Session, ...]
+
+
+def verdicts(engine: Engine, keys: Iterable[str]) -> dict[str, Verdict]:
+    """What the rule ``end effective`` says of each credential, people's too."""
+    rule = next(each for each in load() if each.question is Question.END_EFFECTIVE)
+    sql = judging.credentials_sql(rule, "c.key IN (SELECT unnest(?))")
+    width = len(judging.Subject.__struct_fields__)
+    rows = ((str(row[0]), msgspec.convert(row[width:], rule.row)) for row in chosen(engine, sql, keys))
+    return {key: rule.judge(row, EMPTY) or judging.NOT_JUDGED for key, row in rows}
+
+
+def last_successes(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """The time (µs) and leaf of the last success of each key; ``parts`` must hold them."""
+    rows = msgspec.convert(chosen(engine, _LAST, keys), list[tuple[str, int, int]])
+    return {key: (time, leaf) for key, time, leaf in rows}
+
+
+def activations(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """When each key was made active again (µs), and the leaf that says so."""
+    found: dict[str, tuple[tuple[int, int], ...]] = {}
+    for key, time, leaf in msgspec.convert(chosen(engine, _AGAIN, keys), list[tuple[str, int, int]]):
+        found[key] = (*found.get(key, ()), (time, leaf))
+    return found
+
+
+def ending(question: str, facts: Facts, key: str, asking: Asking) -> Judged:
+    """Whether the end of one credential is seen."""
+    found, verdict = facts.credentials[key], facts.verdicts[key]
+    if verdict.state is State.VIOLATED:
+        return saying.of_verdict(question, verdict, f"{found.key}: {verdict.text}")
+    if found.end_time is not None and found.end_until is not None:
+        return _undone(question, facts, found, asking)
+    if found.end_time is not None:
+        return _recorded(question, found, verdict, asking)
+    if found.end_disputed:
+        return saying.of_verdict(question, verdict, f"{found.key}: {verdict.text}")
+    late = _success_after(question, facts, found, asking)
+    if late is not None:
+        return late
+    return _expired(question, found, verdict, asking) if found.expired else _alive(question, found, asking)
+
+
+def surviving(facts: Facts) -> tuple[str, ...]:
+    """The sessions that outlived their credential, or that were not seen to close, by name."""
+    found = set()
+    for each in facts.sessions:
+        over = facts.credentials[each.key].over
+        if each.closed is None or (over is not None and each.closed > over + AT_ONCE):
+            found.add(each.session)
+    return tuple(sorted(found))
+
+
+def _recorded(question: str, found: Credential, verdict: Verdict, asking: Asking) -> Judged:
+    """A record ended it for good: what the rule says of that end, with when."""
+    assert found.end_time is not None
+    when = f"{said(found.end_effect)} at {text(found.end_time)}"
+    gap = found.end_time - asking.asked
+    side = f"{duration(gap)} after it was asked" if gap >= 0 else f"{duration(-gap)} before it was asked"
+    told = f"{found.key}: {when}, {side}"
+    rest = verdict.text.partition(", and ")[2] or ("" if verdict.state is State.PROVED else verdict.text)
+    judged = saying.of_verdict(question, verdict, f"{told}; {rest}" if rest else told)
+    if verdict.state is State.PROVED:
+        return judged
+    return judged if verdict.state is State.UNPROVEN else saying.unproven(question, told, Best.INDICATED, judged.leaves)
+
+
+def _undone(question: str, facts: Facts, found: Credential, asking: Asking) -> Judged:
+    assert found.end_time is not None
+    assert found.end_until is not None
+    told = f"{found.key}: {said(found.end_effect)} at {text(found.end_time)}, and undone at {text(found.end_until)}"
+    undone = tuple(leaf for time, leaf in facts.activations.get(found.key, ()) if time == found.end_until)
+    leaves = refs(found.end_leaf, *undone)
+    if asking.again is not None and asking.again <= found.end_until + SKEW and found.end_time >= asking.asked - SKEW:
+        return saying.proved(question, f"{told}, after it was asked to work again", Basis.ISSUER_ENFORCED, leaves)
+    if found.end_until < asking.asked - SKEW:
+        return _success_after(question, facts, found, asking) or _alive(question, found, asking)
+    return saying.violated(question, told, leaves)
+
+
+def _success_after(question: str, facts: Facts, found: Credential, asking: Asking) -> Judged | None:
+    """A success well after it is said to have been done: then it was not, or not then."""
+    last = facts.last.get(found.key)
+    if asking.done is None or last is None or last[0] <= asking.done + PROPAGATION + SKEW:
+        return None
+    if asking.again is not None and last[0] >= asking.again - SKEW:
+        return None
+    after = duration(last[0] - asking.done)
+    told = f"{found.key}: a call succeeded at {text(last[0])}, {after} after it is said to be done"
+    if found.use_disputed:
+        return saying.unproven(question, f"{told}; a record of a use is in conflict", Best.INDICATED, refs(last[1]))
+    return saying.violated(question, told, refs(last[1]))
+
+
+def _expired(question: str, found: Credential, verdict: Verdict, asking: Asking) -> Judged:
+    assert found.not_after is not None
+    told = f"{found.key}: expired at {text(found.not_after)}"
+    if found.not_after <= asking.asked and verdict.state is State.PROVED:
+        return saying.of_verdict(question, verdict, f"{told}, before it was asked")
+    if verdict.state is not State.PROVED:
+        return saying.of_verdict(question, verdict, f"{found.key}: {verdict.text}")
+    told = f"{told}, and no record ended it before"
+    return saying.unproven(question, told, Best.INDICATED, refs(*verdict.leaves), str(issuer_log(found.key)))
+
+
+def _alive(question: str, found: Credential, asking: Asking) -> Judged:
+    until = "" if found.not_after is None else f" until {text(found.not_after)}"
+    if asking.done is None:
+        told = f"{found.key}: alive{until}, and nobody says that it is done"
+        return saying.still_open(question, told, refs(found.issue_leaf))
+    read = "" if found.as_of >= asking.done else f"; the records end before that, at {text(found.as_of)}"
+    told = f"{found.key}: said to be done at {text(asking.done)}, and no record ends it{read}"
+    return saying.unproven(question, told, Best.CLAIMED, refs(found.issue_leaf), str(issuer_log(found.key)))

@@ -1,0 +1,244 @@
+"""Access that is given, taken away, or renewed: from grants and issuances that were recorded after it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from custody.chains.credentials import PROPAGATION
+from custody.incidents import saying
+from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, chosen, credentials, descendants, refs
+from custody.incidents.seen import Judged
+from custody.model.times import duration, text
+from custody.model.verdicts import Basis, Best
+from custody.rules.settling import grants_of, issuer_log
+
+_GRANTS = """
+    SELECT g.principal, g.kind, coalesce(g.what, ''), coalesce(g.through, ''), g.since, g.until, g.since_how, g.leaf,
+           g.end_leaf, g.by_key
+    FROM grants g WHERE g.principal IN (SELECT unnest(?)) AND g.kind NOT IN ('version', 'rules', 'profile')
+    ORDER BY g.principal, g.kind, 3, 4, coalesce(g.since, 0), g.leaf
+"""
+_OF_PRINCIPALS = """
+    SELECT c.key FROM credentials c WHERE c.subject IN (SELECT unnest(?)) ORDER BY c.key LIMIT 10001
+"""
+_MADE_BY = "SELECT m.leaf, m.by_key FROM made m WHERE m.leaf IN (SELECT unnest(?)) ORDER BY m.leaf, m.by_key"
+_MAKERS = """
+    SELECT m.what, m.by_key FROM made m WHERE m.effect = 'key.create' AND m.what IN (SELECT unnest(?))
+    ORDER BY m.what, m.by_key
+"""
+TEXTS = ("inline", "trust", "boundary")
+"""Grants that are a text of their own: that one was written shows a change, and not that it is less."""
+LIMITS = ("trust", "boundary")
+"""Kinds that give nothing by themselves."""
+REFUSING = ("deny", "quarantine")
+"""Words in the names of policies that refuse: to take one away takes nothing."""
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """A grant of a principal, from when until when (µs)."""
+
+    principal: str
+    kind: str
+    what: str
+    through: str
+    since: int | None
+    until: int | None
+    since_how: str
+    leaf: int | None
+    end_leaf: int | None
+    by_key: str | None
+
+    @property
+    def same(self) -> tuple[str, str, str, str]:
+        """What makes two grants the same one, given again."""
+        return (self.principal, self.kind, self.what, self.through)
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return f"{self.kind} {self.what}".strip() + f" of {self.principal}"
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """When it was asked for, when it is said to have been done, and by when it had to be over (µs; None: never)."""
+
+    asked: int
+    done: int | None = None
+    until: int | None = None
+
+
+def grants(grounds: Grounds, principals: Iterable[str]) -> list[Grant]:
+    """The grants of ``principals``, ended ones too."""
+    return msgspec.convert(chosen(grounds.engine, _GRANTS, principals), list[Grant])
+
+
+def narrowed(
+    grounds: Grounds, question: str, principals: Sequence[str], times: Times, tainted: frozenset[str] = frozenset()
+) -> list[Judged]:
+    """Of every principal: whether something was taken from it since it was asked, and not given back.
+
+    What a credential in ``tainted`` took away does not count, nor does the end of a policy that only refuses.
+    """
+    own = _by(grounds, tainted)
+    every = [one for one in grants(grounds, principals) if not own(one.end_leaf) and not _refuses(one)]
+    return [_narrowed(question, name, [one for one in every if one.principal == name], times) for name in principals]
+
+
+def _narrowed(question: str, name: str, every: Sequence[Grant], times: Times) -> Judged:
+    taken = [one for one in every if one.until is not None and one.until >= times.asked and one.kind not in LIMITS]
+    given = {(one.same, one.since) for one in every}
+    gone = [one for one in taken if (one.same, one.until) not in given]
+    for one in gone:
+        again = [each for each in every if each.same == one.same and (each.since or 0) > (one.until or 0)]
+        if again and again[-1].until is None:
+            told = f"{one.told} was taken away at {text(one.until)}, and given again at {text(again[-1].since)}"
+            return saying.violated(question, told, refs(one.end_leaf, again[-1].leaf))
+    if gone:
+        told = f"{gone[0].told} was taken away at {text(gone[0].until)}"
+        more = "" if len(gone) == 1 else f", and {len(gone) - 1} more"
+        return saying.proved(question, told + more, Basis.OBSERVED, refs(*(one.end_leaf for one in gone)))
+    written = [one for one in every if (one.since or 0) >= times.asked and one.kind in TEXTS]
+    if written:
+        told = f"{written[0].told} was written at {text(written[0].since)}; that it takes something away is not judged"
+        return saying.unproven(question, told, Best.INDICATED, refs(*(one.leaf for one in written)))
+    return _nothing(question, f"no change of what {name} may do was recorded", times, str(grants_of(name)))
+
+
+def _refuses(one: Grant) -> bool:
+    return any(word in one.what.casefold() for word in REFUSING)
+
+
+def _by(grounds: Grounds, tainted: frozenset[str]) -> Callable[[int | None], bool]:
+    """Tells whether a change was made with one of ``tainted``."""
+
+    def own(leaf: int | None) -> bool:
+        rows = [] if leaf is None else grounds.engine.rows(_MADE_BY, [[leaf]])
+        return any(str(key) in tainted for _, key in rows)
+
+    return own
+
+
+def given(
+    grounds: Grounds,
+    question: str,
+    keys: Sequence[str],
+    principals: Sequence[str],
+    times: Times,
+    tainted: frozenset[str] = frozenset(),
+) -> list[Judged]:
+    """Whether access was given since it was asked, and ended by its time.
+
+    A credential that the request itself names counts, and grants of the principals. That a principal got another
+    credential meanwhile may be its daily work: it only indicates.
+    """
+    named = [each for each in credentials(grounds.engine, keys).values() if _issued(each, times.asked)]
+    found = [_credential_ended(question, grounds, each, times) for each in named]
+    new = [one for one in grants(grounds, principals) if (one.since or 0) >= times.asked and one.kind not in LIMITS]
+    new = [one for one in new if one.since_how == "observed" and one.by_key not in tainted]
+    found += [_grant_ended(question, grounds, one, times) for one in new]
+    if found:
+        return found
+    others = _of(grounds, principals)
+    meanwhile = [
+        each for each in others if _issued(each, times.asked) and (each.issued_at or 0) <= (times.until or 2**62)
+    ]
+    if meanwhile:
+        told = f"{meanwhile[0].key} was issued at {text(meanwhile[0].issued_at)}; that it was for this is not recorded"
+        return [saying.unproven(question, told, Best.INDICATED, refs(meanwhile[0].issue_leaf))]
+    return [_nothing(question, "no grant or credential of its targets was recorded since", times, None)]
+
+
+def _grant_ended(question: str, grounds: Grounds, one: Grant, times: Times) -> Judged:
+    told = f"{one.told} was given at {text(one.since)}"
+    leaves = refs(one.leaf, one.end_leaf)
+    if one.until is not None:
+        return _over(question, told, one.until, times, Basis.OBSERVED, leaves)
+    if times.until is None or (grounds.as_of or 0) <= times.until:
+        return saying.still_open(question, f"{told}, and is not due to end yet", leaves)
+    late = f"{told}, and no record takes it away by {text(times.until)}"
+    return saying.unproven(question, late, Best.INDICATED, leaves, str(grants_of(one.principal)))
+
+
+def _credential_ended(question: str, grounds: Grounds, each: Credential, times: Times) -> Judged:
+    told = f"{each.key} was issued at {text(each.issued_at)}"
+    leaves = refs(each.issue_leaf, each.end_leaf)
+    late = times.until is not None and (each.last_success or 0) > times.until + SKEW
+    if late and not each.use_disputed:
+        return saying.violated(
+            question, f"{told}, and had a success at {text(each.last_success)}, after its time", leaves
+        )
+    if each.ended is not None and not each.end_disputed:
+        return _over(question, told, each.ended, times, Basis.OBSERVED, leaves)
+    if each.expired and each.not_after is not None:
+        return _over(question, told, each.not_after, times, Basis.ISSUER_ENFORCED, leaves)
+    if times.until is None or (grounds.as_of or 0) <= times.until:
+        return saying.still_open(question, f"{told}, and is not due to end yet", leaves)
+    return saying.unproven(
+        question, f"{told}, and no record ends it", Best.INDICATED, leaves, str(issuer_log(each.key))
+    )
+
+
+def _over(question: str, told: str, ended: int, times: Times, basis: Basis, leaves: saying.Leaves) -> Judged:
+    if times.until is None:
+        return saying.proved(question, f"{told}, and ended at {text(ended)}", basis, leaves)
+    if ended > times.until + PROPAGATION + SKEW:
+        late = f"{told}, and ended at {text(ended)}, {duration(ended - times.until)} after its time"
+        return saying.violated(question, late, leaves)
+    return saying.proved(question, f"{told}, and ended at {text(ended)}, by its time", basis, leaves)
+
+
+def renewed(
+    grounds: Grounds, question: str, of: Mapping[str, Sequence[str]], times: Times, tainted: frozenset[str]
+) -> list[Judged]:
+    """Of each target (``of``: its credentials): whether its issuer issued a new credential since it was asked.
+
+    What descends from an old one is no new one, nor is a key that was made with it or with one of ``tainted``.
+    """
+    known = {key for keys in of.values() for key in keys}
+    before = {key for key, each in credentials(grounds.engine, known).items() if not _issued(each, times.asked)}
+    below = tainted | descendants(grounds.engine, before).keys()
+    return [_renewed(grounds, question, name, keys, times, below) for name, keys in of.items()]
+
+
+def _renewed(
+    grounds: Grounds, question: str, name: str, keys: Sequence[str], times: Times, below: frozenset[str]
+) -> Judged:
+    own = credentials(grounds.engine, keys[:MOST])
+    had = [each for each in own.values() if each.key in below]
+    kinds = {each.key.partition(":")[0] for each in had}
+    lasting = any(each.not_after is None for each in had)
+    every = {**own, **{each.key: each for each in _of(grounds, {each.subject for each in had if each.subject})}}
+    new = [
+        each
+        for each in sorted(every.values(), key=lambda each: (each.issued_at or 0, each.key))
+        if _issued(each, times.asked)
+        and each.key not in below
+        and each.key.partition(":")[0] in kinds
+        and (each.not_after is None or not lasting)
+    ]
+    makers = chosen(grounds.engine, _MAKERS, (each.key for each in new))
+    stolen = {str(key) for key, by in makers if str(by) in below}
+    new = [each for each in new if each.key not in stolen]
+    if new:
+        told = f"{name}: {new[0].key} was issued at {text(new[0].issued_at)}"
+        return saying.proved(question, told, Basis.OBSERVED, refs(new[0].issue_leaf))
+    settles = str(issuer_log(had[0].key)) if had else None
+    return _nothing(question, f"{name}: no new credential was recorded", times, settles)
+
+
+def _issued(each: Credential, asked: int) -> bool:
+    """Whether its issuer recorded that it was issued, at ``asked`` or later."""
+    return each.issue_leaf is not None and not each.issue_disputed and (each.issued_at or 0) >= asked
+
+
+def _of(grounds: Grounds, principals: Iterable[str]) -> list[Credential]:
+    keys = [str(key) for (key,) in chosen(grounds.engine, _OF_PRINCIPALS, principals)]
+    return list(credentials(grounds.engine, keys[:MOST]).values())
+
+
+def _nothing(question: str, told: str, times: Times, settles: str | None) -> Judged:
+    if times.done is None:
+        return saying.still_open(question, f"{told}, and nobody says that it is done")
+    return saying.unproven(question, f"{told}; it is said to be done", Best.CLAIMED, (), settles)

@@ -1,0 +1,243 @@
+"""Incidents, from the statements of both logs and nothing else: each signature is checked again.
+
+Names are those that the allowed-signers file gives which was sealed when the incident was opened, whatever file was
+handed over with a signature later: nobody becomes somebody else by a file of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from custody.broker.approvals.people import Persons
+from custody.errors import CustodyError, NotFound, UsageError
+from custody.incidents.record import Heard, Incident, incidents
+from custody.incidents.response import STATEMENT, Response, response_of
+from custody.incidents.weighing import People, weighed
+from custody.ledger import allowed_signers
+from custody.ledger.allowed_signers import AllowedSigners
+from custody.model.incidents import DECISION, DECISION_NAMESPACE, STEP, STEP_NAMESPACE, Opened, Step, step_of
+from custody.model.leaf import LeafRef
+from custody.model.register import Signature
+from custody.model.times import microseconds
+from custody.pipeline import approvals, sealed_text, signatures
+from custody.pipeline.approvals import Log
+from custody.pipeline.approving.rechecking import is_person
+from custody.pipeline.registering import documents
+from custody.settings.catalog import Settings
+from custody.store.history import Said
+from custody.store.reader import Reader
+
+try:
+    from custody.incidents.rechecking import rechecked
+except ImportError as error:
+    if error.name != "cedarpy":
+        raise
+    raise UsageError("incidents need the extra broker", advice="pip install 'custody[broker]'") from None
+
+OPERATIONS = "operations"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is sealed of incidents. ``incidents`` are weighed, by id.
+
+    ``responses`` are the sealed response files by their SHA-256. ``unread`` are statements of steps that hold none.
+    ``parties`` are the names of each person, as any version of the register had them. ``size`` is that of the
+    operations log.
+    """
+
+    incidents: tuple[Incident, ...]
+    heard: tuple[Heard, ...]
+    responses: Mapping[str, Response]
+    parties: tuple[tuple[str, ...], ...]
+    size: int
+    unread: tuple[LeafRef, ...] = ()
+
+    def one(self, name: str) -> Incident:
+        """The incident with an id. NotFound with the ids that there are."""
+        found = next((each for each in self.incidents if each.id == name), None)
+        if found is None:
+            known = ", ".join(each.id for each in self.incidents[:20]) or "none: nothing was opened"
+            raise NotFound("no such incident", where=name[:60], expected=known)
+        return found
+
+    def of_action(self, name: str) -> Incident:
+        """The incident that an action belongs to. NotFound; UsageError where several have one of that id."""
+        found = [each for each in self.incidents if each.action(name) is not None]
+        if len(found) > 1:
+            raise UsageError("several incidents have an action of this id", where=name[:60])
+        if not found:
+            raise NotFound("no such action was asked for", where=name[:60], advice="`custody incident list` shows all.")
+        return found[0]
+
+    def response(self, incident: Incident) -> Response:
+        """The response file that was sealed when an incident was opened; without one nobody is in any group."""
+        return _response(self.responses, incident.opening)
+
+    def people(self, incident: Incident) -> People:
+        """Who is who in an incident."""
+        return _people(self.response(incident), self.parties)
+
+
+def one(settings: Settings, name: str, known_at: int | None = None) -> Incident:
+    """An incident, weighed; with ``known_at`` (µs) as it was known then. NotFound where there is none."""
+    return read(settings, known_at).one(name)
+
+
+def every(settings: Settings, known_at: int | None = None) -> tuple[Incident, ...]:
+    """Every incident, by id, weighed."""
+    return read(settings, known_at).incidents
+
+
+def read(settings: Settings, known_at: int | None = None) -> Record:
+    """What both logs of a store hold now, or held at ``known_at`` (µs)."""
+    with Reader.open(settings.store) as reader:
+        return record_of(reader, approvals.everything(settings.store), known_at)
+
+
+def record_of(reader: Reader, log: Log, known_at: int | None = None) -> Record:
+    """The same over logs that are read already."""
+    told = [*_told(reader, OPERATIONS, STEP), *_told(log, approvals.LOG, DECISION)]
+    found = [each for each in told if isinstance(each, _Told) and (known_at is None or each.at <= known_at)]
+    responses = _responses(reader)
+    pinned = _pinned(found, responses)
+    logs: dict[str, Reader | Log] = {OPERATIONS: reader, approvals.LOG: log}
+    heard = tuple(_heard(each, pinned.get(each.step.incident), logs[each.leaf.log]) for each in found)
+    parties = _parties(reader)
+    whole = (_judged(each, _response(responses, each.opening), parties) for each in incidents(heard))
+    return Record(
+        incidents=tuple(whole),
+        heard=heard,
+        responses=responses,
+        parties=parties,
+        size=reader.size,
+        unread=tuple(each for each in told if isinstance(each, LeafRef)),
+    )
+
+
+class _Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A sealed step before anybody looked who signed it."""
+
+    leaf: LeafRef
+    at: int
+    by: str
+    step: Step
+    data: bytes
+    fields: Mapping[str, object]
+    seen: int | None
+
+
+def _told(reader: Reader | Log, name: str, what: str) -> Iterator[_Told | LeafRef]:
+    """Each statement of a kind; its leaf alone where it holds no step."""
+    for said in reader.statements(what):
+        leaf, fields = LeafRef(name, said.leaf), said.entry.fields
+        try:
+            data = sealed_text.read(reader, said, name)
+            at = microseconds(str(fields.get("at")))
+        except (CustodyError, ValueError, OverflowError):
+            yield leaf
+            continue
+        step = step_of(data)
+        if step is None or at is None:
+            yield leaf
+            continue
+        seen = _seen(said) if name == approvals.LOG else None
+        yield _Told(leaf=leaf, at=at, by=str(fields.get("by")), step=step, data=data, fields=fields, seen=seen)
+
+
+def _seen(said: Said) -> int | None:
+    """The size of the operations log that the writer of the log of approvals saw."""
+    told = said.entry.fields.get("operations")
+    return told[0] if isinstance(told, list) and told and isinstance(told[0], int) else None
+
+
+def _heard(told: _Told, pinned: AllowedSigners | None, log: Reader | Log) -> Heard:
+    return Heard(
+        leaf=told.leaf,
+        at=told.at,
+        by=told.by,
+        step=told.step,
+        digest=sealed_text.digest(told.data),
+        signature=_signature(told, pinned, log),
+        seen=told.seen,
+    )
+
+
+def _signature(told: _Told, pinned: AllowedSigners | None, log: Reader | Log) -> Signature | None:
+    """Who signed, by SSH alone, and by the pinned signers where there are any."""
+    namespace = DECISION_NAMESPACE if told.leaf.log == approvals.LOG else STEP_NAMESPACE
+    armored = told.fields.get("signature")
+    if not isinstance(armored, str):
+        return None
+    try:
+        if pinned is not None:
+            return _verified(told.data, armored.encode(), namespace, pinned, told.at)
+        return signatures.of_statement(log, told.fields, told.data, namespace)
+    except (CustodyError, ValueError):
+        return None
+
+
+def _pinned(told: Iterable[_Told], responses: Mapping[str, Response]) -> dict[str, AllowedSigners]:
+    """The allowed signers of each incident: those of the response file that its first opening names."""
+    found: dict[str, AllowedSigners] = {}
+    seen: set[str] = set()
+    for each in told:
+        if not isinstance(each.step, Opened) or each.leaf.log != OPERATIONS or each.step.incident in seen:
+            continue
+        seen.add(each.step.incident)
+        signers = signers_of(_response(responses, each.step))
+        if signers is not None:
+            found[each.step.incident] = signers
+    return found
+
+
+def signers_of(response: Response) -> AllowedSigners | None:
+    """The allowed signers of a response file, None where it has none that can be read."""
+    return None if response.signers is None else _parsed(response.signers)
+
+
+@lru_cache(maxsize=64)
+def _parsed(signers: str) -> AllowedSigners | None:
+    try:
+        return allowed_signers.parse(signers.encode(), STATEMENT)
+    except CustodyError:
+        return None
+
+
+_verified = lru_cache(maxsize=4096)(signatures.verified)
+"""Everything is read several times by one command, and a signature that holds holds."""
+
+
+def _responses(reader: Reader) -> dict[str, Response]:
+    found = {}
+    for said in reader.statements(STATEMENT):
+        try:
+            response = response_of(sealed_text.read(reader, said))
+        except CustodyError:
+            continue
+        if response is not None:
+            found[str(said.entry.fields.get("sha256"))] = response
+    return found
+
+
+def _response(responses: Mapping[str, Response], opened: Opened) -> Response:
+    return responses.get(opened.response or "", Response())
+
+
+def _parties(reader: Reader) -> tuple[tuple[str, ...], ...]:
+    """The names of each person whom the register ever named: every version can only keep somebody from approving."""
+    sealed = documents.sealed(reader)
+    return tuple(
+        (party.name, *party.members) for each in sealed for party in each.document.parties if is_person(party.name)
+    )
+
+
+def _people(response: Response, parties: tuple[tuple[str, ...], ...]) -> People:
+    groups = response.groups if signers_of(response) is not None else {}
+    return People(persons=Persons((*parties, *response.people)), groups=groups)
+
+
+def _judged(incident: Incident, response: Response, parties: tuple[tuple[str, ...], ...]) -> Incident:
+    return weighed(rechecked(incident, response), _people(response, parties))

@@ -1,0 +1,41 @@
+"""Whether a system's own log shows the effect of what was done: asked when somebody is to be told of it."""
+
+from __future__ import annotations
+
+from custody.errors import CustodyError
+from custody.incidents.forms import Telling
+from custody.incidents.seen import Outcome
+from custody.incidents.signals import Shown
+from custody.model.incidents import Done
+from custody.model.verdicts import State
+from custody.pipeline.incidents.judging import judged
+from custody.pipeline.incidents.telling import ShownOf
+from custody.settings.catalog import Settings
+
+
+def unseen(_: Telling) -> Shown | None:
+    """Nobody looked: then nothing is shown, and what was done is told as claimed."""
+    return None
+
+
+def shown_of(settings: Settings) -> ShownOf:
+    """What the derived tables show; where they cannot be read nothing is shown."""
+
+    def shown(telling: Telling) -> Shown | None:
+        step, incident = telling.heard.step, telling.incident
+        if not isinstance(step, Done) or incident is None:
+            return None
+        try:
+            outcomes = judged(settings, incident).outcomes
+        except CustodyError:
+            return None
+        return _shown(next((each for each in outcomes if each.action == step.action), None))
+
+    return shown
+
+
+def _shown(outcome: Outcome | None) -> Shown | None:
+    if outcome is None or outcome.judged.state != State.PROVED or outcome.observed_at is None:
+        return None
+    leaf = next(iter(outcome.judged.leaves), None)
+    return None if leaf is None else Shown(outcome.observed_at, f"{leaf.log}:{leaf.index}")

@@ -1,0 +1,1 @@
+"""An incident in the forms that people and other tools take: one page of HTML, CSV, Timesketch JSONL and JSON."""
