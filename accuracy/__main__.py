@@ -1,5 +1,7 @@
 """``python -m accuracy``: many generated estates, clean and with every fault, counted against their truth.
 
+In each of them incidents are played, and the evidence about them is counted against what is true of them.
+
 Exit code 1 where something is called proved or violated that is not, an exact link is wrong, a planted fault is missed,
 or a clean estate has a finding.
 """
@@ -7,27 +9,32 @@ or a clean estate has a finding.
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from accuracy.counting import Counts, Score, count
 from accuracy.estate import played
+from accuracy.incidents import Counted
 
 
 def main() -> int:
     """Play the estates and print the tables."""
     options = _options()
-    clean, faulty = Counts(), Counts()
+    clean, faulty, responded = Counts(), Counts(), Counted()
     for seed in range(options.first, options.first + options.seeds):
         for faults, counts in (((), clean), (("all",), faulty)):
             with tempfile.TemporaryDirectory(prefix="custody-accuracy-") as folder:
-                truth, told = played(Path(folder), seed, options.hours, options.workloads, faults)
+                truth, told = played(Path(folder), seed, options.hours, options.workloads, faults, responded)
                 count(truth, told, counts)
             print(f"seed {seed} {'with faults' if faults else 'clean'}: {told.report.records:,} records", flush=True)
     print(f"\nCLEAN ESTATES  {clean.estates} of {clean.records:,} records")
     _show(clean)
     print(f"\nESTATES WITH FAULTS  {faulty.estates} of {faulty.records:,} records")
     _show(faulty)
-    bad = clean.wrong + clean.noise + clean.missed + faulty.wrong + faulty.missed
+    print(f"\nINCIDENTS  {responded.incidents} planted in all of them")
+    _questions(responded.questions)
+    _lines("wrong", responded.wrong)
+    bad = clean.wrong + clean.noise + clean.missed + faulty.wrong + faulty.missed + responded.wrong
     return 1 if bad else 0
 
 
@@ -48,14 +55,21 @@ def _show(counts: Counts) -> None:
         print(f"\n{'candidates':<28}{'links':>8}{'true':>8}{'share':>8}{'1/n':>8}")
         for many, score in sorted(counts.candidates.items()):
             print(f"{many:<28}{score.told:>8}{score.both:>8}{score.precision or 0:>8.3f}{1 / many:>8.3f}")
-    print(f"\n{'question':<56}{'right':>8}{'not known':>11}{'wrong':>7}")
-    for question, kinds in counts.questions.items():
-        print(f"{question:<56}{kinds['right']:>8}{kinds['not known']:>11}{kinds['wrong']:>7}")
+    _questions(counts.questions)
     for name in ("wrong", "missed", "noise"):
-        lines = getattr(counts, name)
-        print(f"\n{name}: {len(lines)}")
-        for line in lines[:25]:
-            print(f"  {line}")
+        _lines(name, getattr(counts, name))
+
+
+def _questions(questions: dict[str, Counter[str]]) -> None:
+    print(f"\n{'question':<72}{'right':>8}{'not known':>11}{'wrong':>7}")
+    for question, kinds in questions.items():
+        print(f"{question:<72}{kinds['right']:>8}{kinds['not known']:>11}{kinds['wrong']:>7}")
+
+
+def _lines(name: str, lines: list[str]) -> None:
+    print(f"\n{name}: {len(lines)}")
+    for line in lines[:25]:
+        print(f"  {line}")
 
 
 def _table(name: str, scores: dict[str, Score], what: str = "told") -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from accuracy import incidents
+from accuracy.incidents import Counted
 from custody.chains.join import use_join
 from custody.model.report import Report
 from custody.model.verdicts import SEVERITY_ORDER
@@ -36,14 +38,19 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         return self.aliases.get(key, key)
 
 
-def played(folder: Path, seed: int, hours: int, workloads: int, faults: Sequence[str]) -> tuple[Truth, Told]:
-    """Write an estate into ``folder``, audit it, and give both sides."""
+def played(
+    folder: Path, seed: int, hours: int, workloads: int, faults: Sequence[str], responded: Counted | None = None
+) -> tuple[Truth, Told]:
+    """Write an estate into ``folder``, audit it, and give both sides; ``responded`` counts incidents in it."""
     simulate(folder / "estate", seed=seed, hours=hours, workloads=workloads, names=tuple(faults))
     truth = msgspec.json.decode((folder / "estate" / "truth.json").read_bytes(), type=Truth)
     settings = _settings(folder, folder / "estate" / truth.contract)
     report = audit(settings, [folder / "estate" / "logs"], lambda _: None)
     with _opened(settings) as tables:
-        return truth, _told(tables, report)
+        told = _told(tables, report)
+        if responded is not None:
+            incidents.count(truth, tables, responded)
+        return truth, told
 
 
 def _settings(folder: Path, contract: Path) -> Settings:

@@ -200,7 +200,7 @@ def test_a_grant_is_taken_back_by_its_author_alone_and_for_good() -> None:
     told.decide(3, "bob", "withdraw")
     told.decide(4, "bob")
 
-    assert told.whys == ["withdrawn: 4", "nothing-to-withdraw", "withdraws", "second-decision"]
+    assert told.whys == ["withdrawn: approvals:4", "nothing-to-withdraw", "withdraws", "second-decision"]
     assert where(told.action, NOW + 5 * MINUTE) is Where.WAITING
 
 
@@ -264,7 +264,7 @@ def test_what_is_not_believed_is_denied(overruled: str) -> None:
         (asked(Verdict.DENY), [("done", 1, 1)], "the policies had denied it"),
         (asked(), [("grant", 1), ("deny", 2), ("done", 3, 3)], "it had been denied"),
         (asked(), [("grant", 1), ("done", 3, 3), ("deny", 4)], ""),
-        (asked(), [("grant", 1), ("withdraw", 2), ("done", 3, 3)], "nobody had approved it"),
+        (asked(), [("grant", 1), ("withdraw", 2), ("done", 3, 3)], "the approval had been taken back"),
         (asked(), [("grant", 1), ("done", 3, 3), ("withdraw", 4)], ""),
         (asked(Verdict.ALLOW), [("settle", 1), ("done", 2, 2)], "it had been settled before"),
         (asked(break_glass=True, second_by=at(30)), [("done", 1, 1)], "it was done as break-glass"),

@@ -137,6 +137,7 @@ def test_the_same_store_gives_the_same_bytes(pack: tuple[Packed, Path], later: P
     assert verify(later.settings, None, None, None).status == "ok"
 
 
+@pytest.mark.slow
 def test_one_more_step_gives_another_pack_with_it(pack: tuple[Packed, Path], later: Played, tmp_path: Path) -> None:
     later.inject(Noted(incident=later.name, text="seen"), None, log="operations")
     later.inject(Noted(incident=later.name, text="in the wrong log"), BOB)
@@ -151,6 +152,7 @@ def test_one_more_step_gives_another_pack_with_it(pack: tuple[Packed, Path], lat
     assert [each["why"] for each in odd] == ["it is in the wrong log"]
 
 
+@pytest.mark.slow
 def test_what_was_decided_a_moment_ago_is_in_it(later: Played, tmp_path: Path) -> None:
     """Nothing had sealed the checkpoint of the log of approvals since: the pack does."""
     later.decide(later.asked(later.name, kind=ActionKind.ROTATE, targets=(KEY,)), BOB)

@@ -280,30 +280,50 @@ def standing(action: Action, now: int) -> bool:
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
-    """What keeps an incident from being closed: an action, and why."""
+    """What keeps an incident from being closed: an action, why, and the command that goes on with it."""
 
     action: str
     why: str
+    advice: str
 
 
 def left(incident: Incident, proved: frozenset[str], now: int) -> tuple[Left, ...]:
     """The actions that are still open: not settled, and not ``proved`` (ids) by the target's own log.
 
-    One that was done as break-glass or without approval needs a review as well.
+    One that was done as break-glass or without approval needs a review as well: nobody settles that by themselves.
     """
-    found = [Left(action=each.id, why=why) for each in incident.actions if (why := _open(each, proved, now))]
-    return tuple(found)
+    found = (_open(each, proved, now) for each in incident.actions)
+    return tuple(each for each in found if each is not None)
 
 
-def _open(action: Action, proved: frozenset[str], now: int) -> str:
+def _open(action: Action, proved: frozenset[str], now: int) -> Left | None:
     at = where(action, now)
-    if at is Where.SETTLED or (not action.done and refused(action)):
-        return ""
+    if not action.done and (at is Where.SETTLED or refused(action)):
+        return None
+    open_ones: list[tuple[str, str]] = []
     if not action.done:
-        return f"{at.value}, and not settled"
-    if action.id not in proved:
-        return f"{at.value}; its effect is not proved by the target's own log"
-    return "nobody else reviewed it" if needs_review(action) and reviewed(action) is None else ""
+        open_ones.append((f"{at.value}, and not settled", _not_done(action.id, at)))
+    elif at is not Where.SETTLED and action.id not in proved:
+        why = f"{at.value}; its effect is not proved by the target's own log"
+        open_ones.append((why, f"`custody audit` with that log, or {_settle(action.id, 'failed|accepted')}"))
+    if action.done and needs_review(action) and reviewed(action) is None:
+        review = f"custody incident review {action.id} --verdict justified|not-justified --reason TEXT"
+        open_ones.append(("nobody else reviewed it", f"`{review}`, by somebody who took no part"))
+    whys, advice = ("; ".join(each) for each in zip(*open_ones, strict=True)) if open_ones else ("", "")
+    return Left(action=action.id, why=whys, advice=advice) if open_ones else None
+
+
+def _not_done(name: str, at: Where) -> str:
+    """How it goes on with what nobody did: what was denied or lapsed is withdrawn."""
+    first = {
+        Where.WAITING: f"`custody incident approve {name} --reason TEXT`, or ",
+        Where.READY: f"`custody incident done {name}`, or ",
+    }
+    return f"{first.get(at, '')}{_settle(name, 'withdrawn')}"
+
+
+def _settle(name: str, how: str) -> str:
+    return f"`custody incident settle {name} --how {how} --reason TEXT`"
 
 
 def check_allowed(decision: Decision, what: str) -> None:

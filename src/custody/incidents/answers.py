@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from custody.incidents import conduct, exposure, saying
+from custody.incidents import conduct, endings, exposure, saying
 from custody.incidents.endings import Facts
 from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import facts
+from custody.incidents.outcomes import facts, over_by_now
 from custody.incidents.record import Incident
 from custody.incidents.seen import Judged, Missing, Outcome, Reached, Scope, Touched
 from custody.incidents.touched import KINDS
@@ -41,6 +41,8 @@ PARTS = 100
 
 def answers(grounds: Grounds, incident: Incident, scope: Scope, outcomes: Sequence[Outcome]) -> tuple[Judged, ...]:
     """Every question answered, within the scope."""
+    bad = {each.action for each in outcomes if each.judged.state == State.VIOLATED}
+    over = frozenset(each.id for each in incident.actions if each.id in bad and over_by_now(grounds, each))
     known = facts(grounds, [each.key for each in scope.credentials if not each.apart])
     points = exposure.points(grounds, incident, scope, known)
     first = (
@@ -48,7 +50,7 @@ def answers(grounds: Grounds, incident: Incident, scope: Scope, outcomes: Sequen
         _changed(outcomes),
         conduct.inside(grounds, incident, outcomes),
         _verified(incident, outcomes),
-        _survives(incident, scope, known, outcomes),
+        _survives(incident, scope, known, [each for each in outcomes if each.action not in over]),
         _touched(scope, known),
         exposure.judged(points),
     )
@@ -98,7 +100,10 @@ def _last(one: Outcome) -> tuple[str, ...]:
 
 
 def _survives(incident: Incident, scope: Scope, known: Facts, outcomes: Sequence[Outcome]) -> Judged:
-    """Proved where all that surely belongs to it is over, with no session left, and nothing else may belong to it."""
+    """Proved where all that surely belongs to it is over, with no session left, and nothing else may belong to it.
+
+    ``outcomes`` are without those of actions whose targets are over by now, with what outlived their end.
+    """
     kinds = {each.id: each.request.kind for each in incident.actions}
     inside = [each for each in scope.credentials if not each.apart and each.key in known.credentials]
     if not inside:
@@ -127,6 +132,9 @@ def _survivor(one: Reached, known: Facts) -> Judged:
     found, verdict = known.credentials[one.key], known.verdicts[one.key]
     until = "" if found.not_after is None else f" until {text(found.not_after)}"
     judged = saying.of_verdict(SURVIVES, verdict, f"{one.key}: {verdict.text}")
+    if verdict.state is State.VIOLATED and endings.quiet(known, one.key):
+        told = f"{one.key}: {verdict.text}; every session of it was seen to close, and no success came since"
+        judged = saying.proved(SURVIVES, told, Basis.ISSUER_ENFORCED, judged.leaves)
     if one.join != "exact" and judged.state in (State.PROVED, State.VIOLATED):
         told = f"{judged.text}; that it belongs to the incident is {one.join}"
         return saying.unproven(SURVIVES, told, Best.INDICATED, judged.leaves)
@@ -136,7 +144,7 @@ def _survivor(one: Reached, known: Facts) -> Judged:
 
 
 def _touched(scope: Scope, known: Facts) -> Judged:
-    """What is listed, records say. That there was nothing else is never proved: what was not read is named."""
+    """What is listed, records say. It is proved only where nothing is known to be unread: that is named."""
     unread = "; ".join(each.what for each in scope.missing[:3]) or None
     if not scope.touched:
         told = "no record shows that it did anything"
@@ -155,7 +163,10 @@ def _touched(scope: Scope, known: Facts) -> Judged:
         return saying.unproven(
             TOUCHED, f"{told}; a record of a use is in conflict", Best.INDICATED, leaves, unread, lines
         )
-    return saying.proved(TOUCHED, f"{told}, as records say", Basis.OBSERVED, leaves, [*_unread(scope), *lines])
+    told, lines = f"{told}, as records say", [*_unread(scope), *lines]
+    if scope.missing or scope.unknown:
+        return saying.unproven(TOUCHED, told, Best.INDICATED, leaves, unread, lines)
+    return saying.proved(TOUCHED, told, Basis.OBSERVED, leaves, lines)
 
 
 def _unread(scope: Scope) -> list[str]:

@@ -20,6 +20,7 @@ from custody.model.leaf import LeafRef
 from custody.model.report import Certificate
 from custody.model.times import microseconds, text
 from custody.model.verdicts import Basis, Best, State
+from custody.rules.settling import issuer_log
 
 _ENDING = (ActionKind.CONTAIN, ActionKind.REVOKE, ActionKind.ROTATE)
 _OWNERS = """
@@ -29,18 +30,27 @@ _OWNERS = """
       AND NOT EXISTS (SELECT 1 FROM parties p WHERE p.party = c.value AND p.ended IS NOT NULL)
     ORDER BY c.value
 """
-_MEMBERS = "SELECT DISTINCT p.member FROM parties p WHERE p.party = ? AND p.member IS NOT NULL AND p.ended IS NULL"
+_MEMBERS = """
+    SELECT DISTINCT p.member FROM parties p
+    WHERE p.party = ? AND p.member IS NOT NULL AND p.ended IS NULL AND p.leaf < ?
+"""
 _CHANGED = """
-    SELECT p.time, p.effect, p.key FROM parts p
+    SELECT p.time, p.effect, p.key, coalesce(p.object, '') FROM parts p
     WHERE p.leaf = ? AND p.outcome = 'success' AND NOT p.in_conflict AND p.effect IS NOT NULL
       AND p.stage IN ('change', 'revoke', 'end') AND p.key IN (SELECT unnest(?))
     ORDER BY p.time, p.effect, p.key
 """
 _BY = "SELECT DISTINCT p.key FROM parts p WHERE p.leaf = ? AND p.stage = 'use' AND p.key IS NOT NULL"
-GIVES = (".create", ".attach", ".add", ".activate")
+GIVES = (".create", ".attach", ".add", ".activate", ".enable")
 """What gives something to somebody removes no cause."""
+TAKES = (".delete", ".detach", ".remove", ".deactivate", ".revoke", ".drop", ".terminate", ".disable")
+"""What surely takes something away. Whether a text that was written anew (policy, trust) does, is not judged."""
 LATE = 2 * 3_600 * 1_000_000
 """How far behind the rest a source may be that watches (µs): digests come an hour late."""
+
+
+Change = tuple[int, str, str, str]
+"""Time (µs), effect, key and object of a change."""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +64,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """An identity that is to work again: its credentials, its principals, and when access to it ended (µs).
 
+    ``several`` says that its name means more than one identity of the register.
     ``sure`` says that the logs show that end; else it is when people say, or when it was asked for.
     """
 
@@ -64,6 +75,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     contained: int
     sure: bool
+    several: bool = False
 
 
 def checklist(
@@ -119,6 +131,7 @@ def _subject(grounds: Grounds, incident: Incident, outcomes: Sequence[Outcome], 
         asked=asked,
         contained=max((*times, asked) if sure else (*times, *said, asked)),
         sure=sure,
+        several=len(set(of_key.values())) > 1,
     )
 
 
@@ -135,10 +148,9 @@ def _new_credential(grounds: Grounds, incident: Incident, scope: Scope, subject:
 
 
 def _old_ended(grounds: Grounds, incident: Incident, scope: Scope, subject: Subject) -> Judged:
-    """All that it had when it was contained, and what descends from that; not what was issued since."""
-    del scope
-    own = credentials(grounds.engine, subject.keys)
-    old = [key for key, each in own.items() if each.since is None or each.since <= subject.contained + SKEW]
+    """All that it had when it was contained, and what descends from that; not what its issuer issued to it since."""
+    own, tainted = credentials(grounds.engine, subject.keys), descended(scope)
+    old = [key for key, each in own.items() if key in tainted or _had(each, subject.contained)]
     if not old:
         return _said(incident, subject, Item.OLD_ENDED, "no credential of it was read", None)
     known = facts(grounds, descendants(grounds.engine, old))
@@ -151,11 +163,19 @@ def _old_ended(grounds: Grounds, incident: Incident, scope: Scope, subject: Subj
         else:
             each.append(saying.of_verdict(Item.OLD_ENDED, verdict, f"{key}: {verdict.text}"))
     ended = sum(one.state == State.PROVED for one in each)
+    for key in sorted(own.keys() - known.credentials.keys()):
+        if own[key].issued_at is None or own[key].issue_disputed:
+            told = f"{key}: first read at {text(own[key].since)}; when it was issued was not read"
+            each.append(saying.unproven(Item.OLD_ENDED, told, Best.INDICATED, settles=str(issuer_log(key))))
     left = endings.surviving(known)
     worst = saying.together(Item.OLD_ENDED, each)
     told = f"{ended} of {len(each)} ended" + (f"; {worst.text}"[:400] if worst.state != State.PROVED else "")
     lines = [f"{one.state}: {one.text}" for one in each if one.state != State.PROVED][:100]
     return saying.together(Item.OLD_ENDED, each, told, [*lines, *(f"session: {name}" for name in left)] or [told])
+
+
+def _had(each: Credential, contained: int) -> bool:
+    return each.since is None or each.since <= contained + SKEW
 
 
 def _cause_removed(grounds: Grounds, incident: Incident, scope: Scope, subject: Subject) -> Judged:
@@ -164,6 +184,7 @@ def _cause_removed(grounds: Grounds, incident: Incident, scope: Scope, subject: 
     since = incident.opened.at if aware is None else min(aware, incident.opened.at)
     inside = {each.key for each in scope.credentials if not each.apart}
     about = sorted({*subject.principals, *subject.keys, subject.name})
+    written: list[Judged] = []
     for heard in _claims(incident, subject, Item.CAUSE_REMOVED):
         assert isinstance(heard.step, Claimed)
         for leaf in heard.step.cites:
@@ -172,33 +193,56 @@ def _cause_removed(grounds: Grounds, incident: Incident, scope: Scope, subject: 
             grounds.attach(None)
             found = _change(grounds, leaf.index, about, since)
             if found is not None and not inside & {str(key) for (key,) in grounds.engine.rows(_BY, [leaf.index])}:
-                time, effect, key = found
+                time, effect, key, _ = found
                 told = f"{effect} of {key} at {text(time)}, which {heard.author} names as its removal"
-                return saying.proved(Item.CAUSE_REMOVED, told, Basis.OBSERVED, [leaf, heard.leaf])
+                if _takes(found):
+                    return saying.proved(Item.CAUSE_REMOVED, told, Basis.OBSERVED, [leaf, heard.leaf])
+                told = f"{told}; that it takes something away is not judged"
+                written.append(saying.unproven(Item.CAUSE_REMOVED, told, Best.INDICATED, [leaf, heard.leaf]))
+    if written:
+        return written[0]
     settles = "a record of the change at the target, cited with --cite"
     return _said(incident, subject, Item.CAUSE_REMOVED, "nothing that was cited shows a change of it", settles)
 
 
-def _change(grounds: Grounds, leaf: int, about: Sequence[str], since: int) -> tuple[int, str, str] | None:
+def _change(grounds: Grounds, leaf: int, about: Sequence[str], since: int) -> Change | None:
     """The first change that a record shows of one of ``about`` at ``since`` (µs) or later and that gives nothing."""
-    rows = msgspec.convert(grounds.engine.rows(_CHANGED, [leaf, list(about)]), list[tuple[int, str, str]])
+    rows = msgspec.convert(grounds.engine.rows(_CHANGED, [leaf, list(about)]), list[Change])
     return next((each for each in rows if each[0] >= since and not each[1].endswith(GIVES)), None)
 
 
+def _takes(change: Change) -> bool:
+    """To take away what refuses or limits takes nothing."""
+    _, effect, _, what = change
+    limits = effect.startswith("boundary.") or any(word in what.casefold() for word in giving.REFUSING)
+    return effect.endswith(TAKES) and not limits
+
+
 def _owner_signs(grounds: Grounds, incident: Incident, scope: Scope, subject: Subject) -> Judged:
-    """Signed since it was contained, by whom the register named as its owner before: the same text or party."""
+    """Signed since it was contained, by whom the register named as its owner before: the same text or party.
+
+    Who is written into a party after the opening signs for nobody.
+    """
     del scope
     owners = [str(name) for (name,) in grounds.engine.rows(_OWNERS, [subject.identity, incident.opened.at])]
     allowed = set(owners)
     for owner in owners:
-        allowed |= {str(member) for (member,) in grounds.engine.rows(_MEMBERS, [owner])}
+        allowed |= {str(member) for (member,) in grounds.engine.rows(_MEMBERS, [owner, incident.opened.leaf.index])}
     mine = [each for each in incident.vouched if isinstance(each.step, Vouched) and each.step.identity == subject.name]
     for each in mine:
         signed = each.signature.principals if each.signature is not None else ()
         late = each.at >= subject.contained - SKEW
-        if late and len(owners) == 1 and any(name in allowed or f"person:ssh:{name}" in allowed for name in signed):
+        if (
+            late
+            and not subject.several
+            and len(owners) == 1
+            and any(name in allowed or f"person:ssh:{name}" in allowed for name in signed)
+        ):
             told = f"{each.author} signed, owner by the register: {owners[0]}"
             return saying.proved(Item.OWNER_SIGNS, told, Basis.OBSERVED, [each.leaf])
+    if subject.several:
+        what = f"{subject.name} means several identities of the register, which may have several owners"
+        return saying.unproven(Item.OWNER_SIGNS, what, Best.CLAIMED if mine else Best.NOTHING, settles="its identity")
     if mine:
         told = f"{mine[-1].author} signed; {_owner(owners)}"
         leaves = [each.leaf for each in mine]

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from custody.incidents import saying
-from custody.incidents.grounds import SKEW, Grounds, credentials
-from custody.incidents.outcomes import moment_of
+from custody.incidents.grounds import Grounds, apart, credentials
+from custody.incidents.outcomes import moment_of, said_at
 from custody.incidents.record import Action, Heard, Incident
 from custody.incidents.seeds import of_name
 from custody.incidents.seen import Judged, Outcome
@@ -19,7 +19,7 @@ from custody.incidents.weighing import granted, overdue, reviewed, seconded, una
 from custody.model.broker_terms import Verdict
 from custody.model.contracts import Hours
 from custody.model.incidents import ActionKind
-from custody.model.times import text
+from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Best, State
 from custody.rules.outside_hours import within
 
@@ -74,40 +74,55 @@ def inside(grounds: Grounds, incident: Incident, outcomes: Sequence[Outcome]) ->
 
 
 def _inside(grounds: Grounds, action: Action, outcome: Outcome | None) -> Iterator[Judged]:
-    yield _approved(action, grounds.now, outcome)
+    yield _approved(grounds, action, outcome)
     yield from _people(action, grounds.now)
     if action.request.break_glass:
         yield from _break_glass(action, grounds.now)
     if action.request.kind is ActionKind.EMERGENCY:
         yield _bounded(action, outcome)
-    yield from _hours(grounds, action)
+    yield from _hours(grounds, action, outcome)
 
 
-def _approved(action: Action, now: int, outcome: Outcome | None) -> Judged:
+def _approved(grounds: Grounds, action: Action, outcome: Outcome | None) -> Judged:
+    now = grounds.now
     name = f"{action.request.kind} {action.id}"
     for done in action.done:
         why = unapproved(action, done)
         if why and not (action.request.break_glass and why == "it was done as break-glass"):
             return saying.violated(INSIDE, f"{name} was done without approval: {why}", [action.asked.leaf, done.leaf])
     leaves = [action.asked.leaf, *(each.leaf for each in counted(action, now)), *(each.leaf for each in action.done)]
+    first = None if outcome is None else outcome.first_at
+    after, margin = _after(action, now, first), _margin(grounds, outcome)
+    if first is not None and after < -margin:
+        told = f"{name}: the logs show a change at {text(first)}, before it was approved or asked for"
+        return saying.unproven(INSIDE, told, Best.INDICATED, leaves)
     if action.request.break_glass and unapproved(action, action.done[0]):
         return saying.proved(INSIDE, f"{name} was done as break-glass, as the policies allow", Basis.OBSERVED, leaves)
-    early = _early(action, now, outcome)
-    if early is not None:
-        told = f"{name}: the logs show a change at {text(early)}, before it was approved or asked for"
-        return saying.unproven(INSIDE, told, Best.INDICATED, leaves)
     if any(each.signature is None for each in action.done):
         told = f"{name} was approved before it is said to be done; when it was done is the word of an account"
         return saying.unproven(INSIDE, told, Best.CLAIMED, leaves, SIGNATURE)
+    if first is None:
+        told = f"{name} was approved before it is said to be done; no log that was read shows when it was"
+        return saying.unproven(INSIDE, told, Best.CLAIMED, leaves, "the log of the system where it was done")
+    if after < margin:
+        told = (
+            f"{name}: the logs show it at {text(first)}, {duration(abs(after))} {'after' if after >= 0 else 'before'}"
+        )
+        told += f" it was approved or asked for, and the clocks may be {duration(margin)} apart"
+        return saying.unproven(INSIDE, told, Best.CLAIMED, leaves, "clocks that are compared")
     return saying.proved(INSIDE, f"{name} was approved before it was done", Basis.OBSERVED, leaves)
 
 
-def _early(action: Action, now: int, outcome: Outcome | None) -> int | None:
-    """When the logs show that it was done (µs), where that is before it was approved: then it was documented later."""
-    granted_at = [each.at for each in counted(action, now)]
-    allowed = max(granted_at, default=action.asked.at)
-    first = None if outcome is None else outcome.first_at
-    return first if first is not None and first < allowed - SKEW else None
+def _after(action: Action, now: int, first: int | None) -> int:
+    """How long after it was approved, else asked for, the logs show that it was done (µs); below 0: before that."""
+    allowed = max((each.at for each in counted(action, now)), default=action.asked.at)
+    return 0 if first is None else first - allowed
+
+
+def _margin(grounds: Grounds, outcome: Outcome | None) -> int:
+    """By how much the clock of the log that shows it may differ from the one that the approval is dated by (µs)."""
+    known = None if outcome is None else outcome.first_apart
+    return apart(grounds, ()) if known is None else known
 
 
 def _people(action: Action, now: int) -> Iterator[Judged]:
@@ -172,19 +187,35 @@ def _bounded(action: Action, outcome: Outcome | None) -> Judged:
     return saying.together(INSIDE, [found], f"{name}, until {action.request.until}: {found.text}", [found.text])
 
 
-def _hours(grounds: Grounds, action: Action) -> Iterator[Judged]:
-    """That access was given within the hours of the class of who got it. To end access no hour is wrong."""
+def _hours(grounds: Grounds, action: Action, outcome: Outcome | None) -> Iterator[Judged]:
+    """That access was given within the hours of the class of who got it. To end access no hour is wrong.
+
+    The hours are those of the contract that held then. Of what was given earlier than the step that says so was sealed,
+    by the word of its author or by the logs, the step proves nothing.
+    """
     if action.request.kind not in (ActionKind.EMERGENCY, ActionKind.ENABLE):
         return
-    keys = [key for name in action.request.targets for key in of_name(grounds, name)]
-    classes = {each.identity_class for each in credentials(grounds.engine, keys).values()}
-    asked: dict[str, Hours] = {
-        each.name: each.hours for each in grounds.contract.classes if each.hours is not None and each.name in classes
-    }
-    for label, hours in asked.items():
-        for done in action.done:
-            told = f"{action.request.kind} {action.id}: sealed at {text(done.at)}, class {label}"
-            if within(hours, done.at):
-                yield saying.proved(INSIDE, f"{told}, within its hours", Basis.OBSERVED, [done.leaf])
-            else:
-                yield saying.violated(INSIDE, f"{told}, outside of its hours", [done.leaf])
+    of = {name: of_name(grounds, name) for name in action.request.targets}
+    known = credentials(grounds.engine, (key for keys in of.values() for key in keys))
+    classes = {each.identity_class for each in known.values()}
+    first = None if outcome is None else outcome.first_at
+    for done in action.done:
+        hours = {each.name: each.hours for each in grounds.versions.at(done.at).classes if each.hours is not None}
+        told = f"{action.request.kind} {action.id}: sealed at {text(done.at)}"
+        for name in (name for name, keys in of.items() if hours and not known.keys() & set(keys)):
+            what = f"{told}, and no credential of {name} was read: its class is not known"
+            yield saying.unproven(INSIDE, what, leaves=[done.leaf])
+        for label in sorted(hours.keys() & classes):
+            moments = [each for each in (done.at, said_at(done), first) if each is not None]
+            yield _at_hours(f"{told}, class {label}", hours[label], moments, done)
+
+
+def _at_hours(told: str, hours: Hours, moments: Sequence[int], done: Heard) -> Judged:
+    """``moments`` (µs): when it was sealed, when it is said to be done, when the logs show it."""
+    strange = next((each for each in moments if not within(hours, each)), None)
+    if strange is None:
+        return saying.proved(INSIDE, f"{told}, within its hours", Basis.OBSERVED, [done.leaf])
+    if strange == done.at:
+        return saying.violated(INSIDE, f"{told}, outside of its hours", [done.leaf])
+    why = f"{told}, and done at {text(strange)} by what is said or logged, outside of its hours"
+    return saying.unproven(INSIDE, why, Best.INDICATED, [done.leaf])

@@ -13,7 +13,7 @@ import msgspec
 from custody.chains.credentials import AT_ONCE, PROPAGATION
 from custody.engine.duck import Engine
 from custody.incidents import saying
-from custody.incidents.grounds import SKEW, Credential, Session, chosen, refs
+from custody.incidents.grounds import SKEW, Credential, Grounds, Session, apart, chosen, refs
 from custody.incidents.seen import Judged
 from custody.model.contracts import EMPTY
 from custody.model.effects import said
@@ -33,17 +33,36 @@ _LAST = """
     ) ranked WHERE place = 1 ORDER BY key
 """
 """The last success of each key that says something: a key that was denied everything is still told whose it is."""
+_TOLD_BY = """
+    SELECT p.key, list(DISTINCT p.source) FROM parts p
+    WHERE p.key IN (SELECT unnest(?)) AND p.source IS NOT NULL AND p.stage <> 'issue' GROUP BY p.key ORDER BY p.key
+"""
+_SOURCES = (
+    "SELECT p.leaf, min(p.source) FROM parts p WHERE p.leaf IN (SELECT unnest(?)) GROUP BY p.leaf ORDER BY p.leaf"
+)
+EXPIRED = "credential.expire"
 _AGAIN = """
     SELECT a.key, a.time, a.leaf FROM activations a WHERE a.key IN (SELECT unnest(?)) ORDER BY a.key, a.time, a.leaf
 """
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """When it was asked for, when it is said to have been done, when access was asked for again (µs; None: never)."""
+    """When it was asked for, when it is said to have been done, when access was granted again (µs; None: never).
+
+    ``lapses`` is until when that could be done. ``earlier``: who ended it before said so before this was asked.
+    """
 
     asked: int
     done: int | None = None
     again: int | None = None
+    lapses: int | None = None
+    earlier: bool = False
+
+    def excuses(self, moment: int) -> bool:
+        """Whether what was ended was to work again at ``moment`` (µs)."""
+        if self.again is None or moment < self.again - SKEW:
+            return False
+        return self.lapses is None or moment <= self.lapses + SKEW
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +73,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     last: Mapping[str, tuple[int, int]]
     activations: Mapping[str, tuple[tuple[int, int], ...]]
     sessions: tuple[Session, ...]
+    sources: Mapping[int, str | None] = {}
+    """The kind of log of the records that end a credential or close a session, by leaf."""
+    apart: Mapping[str, int] = {}
+    """By how much (µs) the clocks of the logs that tell of a key may differ from this machine's."""
 
 
 def verdicts(engine: Engine, keys: Iterable[str]) -> dict[str, Verdict]:
@@ -71,6 +94,19 @@ def last_successes(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[int, 
     return {key: (time, leaf) for key, time, leaf in rows}
 
 
+def sources(engine: Engine, leaves: Iterable[int | None]) -> dict[int, str | None]:
+    """The kind of log of each record; ``parts`` must hold them."""
+    given = sorted({each for each in leaves if each is not None})
+    return dict(msgspec.convert(engine.rows(_SOURCES, [given]), list[tuple[int, str | None]])) if given else {}
+
+
+def clocks(grounds: Grounds, keys: Iterable[str]) -> dict[str, int]:
+    """By how much (µs) the clocks of the logs that tell of each key may differ; ``parts`` must hold them."""
+    rows = msgspec.convert(chosen(grounds.engine, _TOLD_BY, keys), list[tuple[str, list[str]]])
+    sources = dict(rows)
+    return {key: apart(grounds, sources.get(key, ())) for key in keys}
+
+
 def activations(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[tuple[int, int], ...]]:
     """When each key was made active again (µs), and the leaf that says so."""
     found: dict[str, tuple[tuple[int, int], ...]] = {}
@@ -83,11 +119,13 @@ def ending(question: str, facts: Facts, key: str, asking: Asking) -> Judged:
     """Whether the end of one credential is seen."""
     found, verdict = facts.credentials[key], facts.verdicts[key]
     if verdict.state is State.VIOLATED:
+        if _over_before(facts, key, asking) and quiet(facts, key, _by(facts, key, asking)):
+            return _over_since(question, facts, found, verdict)
         return saying.of_verdict(question, verdict, f"{found.key}: {verdict.text}")
     if found.end_time is not None and found.end_until is not None:
         return _undone(question, facts, found, asking)
     if found.end_time is not None:
-        return _recorded(question, found, verdict, asking)
+        return _recorded(question, facts, found, verdict, asking)
     if found.end_disputed:
         return saying.of_verdict(question, verdict, f"{found.key}: {verdict.text}")
     late = _success_after(question, facts, found, asking)
@@ -96,19 +134,70 @@ def ending(question: str, facts: Facts, key: str, asking: Asking) -> Judged:
     return _expired(question, found, verdict, asking) if found.expired else _alive(question, found, asking)
 
 
-def surviving(facts: Facts) -> tuple[str, ...]:
-    """The sessions that outlived their credential, or that were not seen to close, by name."""
+def quiet(facts: Facts, key: str, by: int | None = None) -> bool:
+    """Whether all that outlived the end of a credential is over, too: sessions that were open then, seen to close.
+
+    By ``by`` (µs; None: whenever). The end has to be in the log of the system that had the sessions: that an issuer
+    revoked it is no word of who checks it. A session that began after the end, and a success that came after the last
+    of them closed, or where none was read, show that the end did not end it.
+    """
+    found = facts.credentials[key]
+    own = [each for each in facts.sessions if each.key == key]
+    disputed = found.end_disputed or found.use_disputed or found.issue_disputed
+    if found.ended is None or disputed or any(each.opened > found.ended for each in own):
+        return False
+    closed = [each.closed for each in own if each.closed is not None]
+    if not own or len(closed) < len(own) or (by is not None and max(closed) > by):
+        return False
+    logs = {
+        None if leaf is None else facts.sources.get(leaf) for leaf in (found.end_leaf, *(x.close_leaf for x in own))
+    }
+    last = facts.last.get(key)
+    return len(logs) == 1 and None not in logs and (last is None or last[0] <= max(closed))
+
+
+def _over_before(facts: Facts, key: str, asking: Asking) -> bool:
+    """Whether the record that ended it is older than the asking: what was asked for is to end what outlived that."""
+    ended, unsure = facts.credentials[key].ended, facts.apart.get(key, SKEW)
+    return ended is not None and ended <= asking.asked + (unsure if asking.earlier else -unsure)
+
+
+def _by(facts: Facts, key: str, asking: Asking) -> int:
+    """By when (µs) what was to be ended has to be over; before everything, where nobody says that it is done."""
+    return 0 if asking.done is None else asking.done + facts.apart.get(key, SKEW)
+
+
+def _over_since(question: str, facts: Facts, found: Credential, verdict: Verdict) -> Judged:
+    own = [each for each in facts.sessions if each.key == found.key]
+    last = max((each.closed for each in own if each.closed is not None), default=None)
+    told = f"{found.key}: {said(found.end_effect)} at {text(found.end_time)}, before it was asked; {verdict.text}"
+    told += f"; the last session of it was closed at {text(last)}, and no success came since"
+    leaves = refs(*verdict.leaves, *(each.close_leaf for each in own))
+    return saying.proved(question, told, Basis.ISSUER_ENFORCED, leaves)
+
+
+def surviving(facts: Facts, asking: Asking | None = None) -> tuple[str, ...]:
+    """The sessions that outlived their credential, or that were not seen to close, by name.
+
+    Of a credential that was over before it was asked: those that were not closed by when it is said to be done.
+    """
     found = set()
     for each in facts.sessions:
         over = facts.credentials[each.key].over
+        before = asking is not None and _over_before(facts, each.key, asking)
+        if before and asking is not None and each.closed is not None and each.closed <= _by(facts, each.key, asking):
+            continue
         if each.closed is None or (over is not None and each.closed > over + AT_ONCE):
             found.add(each.session)
     return tuple(sorted(found))
 
 
-def _recorded(question: str, found: Credential, verdict: Verdict, asking: Asking) -> Judged:
+def _recorded(question: str, facts: Facts, found: Credential, verdict: Verdict, asking: Asking) -> Judged:
     """A record ended it for good: what the rule says of that end, with when."""
     assert found.end_time is not None
+    late = _success_before(question, facts, found, asking) or _ran_out(question, found, verdict, asking)
+    if late is not None:
+        return late
     when = f"{said(found.end_effect)} at {text(found.end_time)}"
     gap = found.end_time - asking.asked
     side = f"{duration(gap)} after it was asked" if gap >= 0 else f"{duration(-gap)} before it was asked"
@@ -126,15 +215,38 @@ def _undone(question: str, facts: Facts, found: Credential, asking: Asking) -> J
     told = f"{found.key}: {said(found.end_effect)} at {text(found.end_time)}, and undone at {text(found.end_until)}"
     undone = tuple(leaf for time, leaf in facts.activations.get(found.key, ()) if time == found.end_until)
     leaves = refs(found.end_leaf, *undone)
-    if asking.again is not None and asking.again <= found.end_until + SKEW and found.end_time >= asking.asked - SKEW:
+    if asking.excuses(found.end_until) and found.end_time >= asking.asked - SKEW:
         return saying.proved(question, f"{told}, after it was asked to work again", Basis.ISSUER_ENFORCED, leaves)
     if found.end_until < asking.asked - SKEW:
         return _success_after(question, facts, found, asking) or _alive(question, found, asking)
     return saying.violated(question, told, leaves)
 
 
+def _success_before(question: str, facts: Facts, found: Credential, asking: Asking) -> Judged | None:
+    """A record ended it in the end, and well after it is said to have been done it still worked."""
+    last = facts.last.get(found.key)
+    if last is None or found.end_time is None or last[0] > found.end_time:
+        return None
+    late = _success_after(question, facts, found, asking)
+    if late is None or last[0] <= _latest(facts, found.key, asking.done):
+        return None
+    told = f"{late.text}, and {said(found.end_effect)} at {text(found.end_time)} only"
+    return saying.unproven(question, told, Best.INDICATED, (*late.leaves, *refs(found.end_leaf)))
+
+
+def _ran_out(question: str, found: Credential, verdict: Verdict, asking: Asking) -> Judged | None:
+    """The record of an end that came by itself after it was asked shows no revocation."""
+    if found.end_effect != EXPIRED or (found.end_time or 0) <= asking.asked or verdict.state is not State.PROVED:
+        return None
+    told = f"{found.key}: expired at {text(found.end_time)}, and no record ended it before"
+    return saying.unproven(question, told, Best.INDICATED, refs(*verdict.leaves), str(issuer_log(found.key)))
+
+
 def _success_after(question: str, facts: Facts, found: Credential, asking: Asking) -> Judged | None:
-    """A success well after it is said to have been done: then it was not, or not then."""
+    """A success well after it is said to have been done: then it was not, or not then.
+
+    Where the clock of the log that tells of it may be so far ahead, that is indicated.
+    """
     last = facts.last.get(found.key)
     if asking.done is None or last is None or last[0] <= asking.done + PROPAGATION + SKEW:
         return None
@@ -142,9 +254,17 @@ def _success_after(question: str, facts: Facts, found: Credential, asking: Askin
         return None
     after = duration(last[0] - asking.done)
     told = f"{found.key}: a call succeeded at {text(last[0])}, {after} after it is said to be done"
+    if last[0] <= _latest(facts, found.key, asking.done):
+        why = f"{told}; the clocks may be {duration(facts.apart[found.key])} apart"
+        return saying.unproven(question, why, Best.INDICATED, refs(last[1]))
     if found.use_disputed:
         return saying.unproven(question, f"{told}; a record of a use is in conflict", Best.INDICATED, refs(last[1]))
     return saying.violated(question, told, refs(last[1]))
+
+
+def _latest(facts: Facts, key: str, done: int | None) -> int:
+    """Until when (µs) a success may be dated that came before it was done at ``done``."""
+    return 0 if done is None else done + PROPAGATION + facts.apart.get(key, SKEW)
 
 
 def _expired(question: str, found: Credential, verdict: Verdict, asking: Asking) -> Judged:

@@ -36,7 +36,8 @@ _EXPOSED = """
     SELECT key, time, leaf, asserter FROM (
         SELECT t.key, t.time, t.leaf, t.asserter FROM told t WHERE t.effect = 'secret.exposed'
         UNION ALL
-        SELECT p.key, p.time, p.leaf, 'issuer' FROM parts p WHERE p.effect = 'secret.exposed' AND NOT p.in_conflict
+        SELECT p.key, p.time, p.leaf, coalesce(p.asserter, 'issuer') FROM parts p
+        WHERE p.effect = 'secret.exposed' AND NOT p.in_conflict
     ) found WHERE key IN (SELECT unnest(?)) ORDER BY time, asserter, key, leaf
 """
 _STRANGE = "SELECT f.key, f.strange_origin FROM facts_used_by_holder f WHERE f.key IN (SELECT unnest(?)) ORDER BY f.key"
@@ -142,7 +143,7 @@ def _abuse(grounds: Grounds, incident: Incident, started: Sequence[Reached], exp
     if first is None:
         why = "nothing tells the uses of its holder from those of another"
         return Point(name="first abuse", at=None, grade=UNKNOWN, why=why)
-    proven = any(each[2] == first[2] for each in sure)
+    proven = first in sure
     why = f"{first[0]} had a success from {first[1]}, " + (
         "where another works, and its holder elsewhere" if proven else "which nothing gives to its holder"
     )
@@ -200,9 +201,12 @@ def _containment(incident: Incident, scope: Scope, facts: Facts) -> Point:
     ends = [each.over for each in known]
     if known and all(end is not None for end in ends):
         proven = bool(sure) and all(facts.verdicts[each.key].state is State.PROVED for each in known)
-        why = "every credential of the scope was over" if sure else "every credential that may belong to it was over"
         last = max(end for end in ends if end is not None)
-        whole = not scope.cut_off and not scope.unknown
+        loose = _loose(scope, facts, last)
+        why = "every credential of the scope was over" if sure else "every credential that may belong to it was over"
+        if sure and loose:
+            why = f"every credential that surely belongs to it was over; {loose} that may belong to it may not be"
+        whole = not scope.cut_off and not scope.unknown and not loose
         grade = "proved" if proven and whole else Best.INDICATED.value
         return Point(name="containment", at=last, grade=grade, why=why, leaves=refs(*(each.end_leaf for each in known)))
     kinds = (ActionKind.CONTAIN, ActionKind.REVOKE)
@@ -216,3 +220,17 @@ def _containment(incident: Incident, scope: Scope, facts: Facts) -> Point:
     alive = sum(each.alive for each in known)
     why = f"{alive} credentials are alive" if known else "no credential of it was read"
     return Point(name="containment", at=None, grade=UNKNOWN, why=why)
+
+
+def _loose(scope: Scope, facts: Facts, moment: int) -> int:
+    """Credentials that may belong to it, and are not proved to be over by ``moment`` (µs)."""
+    maybe = [each.key for each in scope.credentials if not each.apart and each.join != "exact"]
+    known = [facts.credentials[key] for key in maybe if key in facts.credentials]
+    late = {key for key, (time, _) in facts.last.items() if time > moment}
+    return sum(
+        each.over is None
+        or each.over > moment
+        or each.key in late
+        or facts.verdicts[each.key].state is not State.PROVED
+        for each in known
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from custody.incidents.record import Heard, Incident, incidents
+from custody.incidents.record import NONE, Heard, Incident, incidents
 from custody.incidents.weighing import People, unapproved, weighed, where
 from custody.model.incidents import Asked, Decided, Done, Opened, Reviewed, Settled
 from custody.model.leaf import LeafRef
@@ -106,16 +106,20 @@ def in_order(steps: Iterable[Heard]) -> list[Heard]:
 
 
 def tellings(
-    steps: Sequence[Heard], wanted: frozenset[LeafRef], people: People, overruled: Mapping[str, str]
+    steps: Sequence[Heard],
+    wanted: frozenset[LeafRef],
+    people: People,
+    overruled: Mapping[str, str],
+    void: Mapping[LeafRef, str] = NONE,
 ) -> list[Telling]:
     """The ``wanted`` ones of the steps of one incident, in order, each as things stood right after it.
 
-    ``overruled`` says of which actions the decision of the policies is not believed, and why.
+    ``overruled`` says of which actions the decision of the policies is not believed, and why; ``void`` of which closes.
     """
     ordered, found = in_order(steps), []
     for index, heard in enumerate(ordered):
         if heard.leaf in wanted:
-            stood = _stood(ordered[: index + 1], people, overruled)
+            stood = _stood(ordered[: index + 1], people, overruled, void)
             found.append(Telling(heard=heard, incident=stood, standing=_standing(heard, stood)))
     return found
 
@@ -150,8 +154,10 @@ def cloud_event(telling: Telling, source: str, *, brief: bool, secretive: Secret
     return msgspec.json.encode(_screened(msgspec.to_builtins(event), secretive))
 
 
-def _stood(steps: Sequence[Heard], people: People, overruled: Mapping[str, str]) -> Incident | None:
-    found = next(iter(incidents(steps)), None)
+def _stood(
+    steps: Sequence[Heard], people: People, overruled: Mapping[str, str], void: Mapping[LeafRef, str]
+) -> Incident | None:
+    found = next(iter(incidents(steps, void)), None)
     if found is None:
         return None
     actions = tuple(msgspec.structs.replace(each, overruled=overruled.get(each.id, "")) for each in found.actions)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from custody.chains.credentials import PROPAGATION
-from custody.incidents import saying
+from custody.incidents import endings, saying
 from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, chosen, credentials, descendants, refs
 from custody.incidents.seen import Judged
 from custody.model.times import duration, text
-from custody.model.verdicts import Basis, Best
+from custody.model.verdicts import Basis, Best, State, Verdict
 from custody.rules.settling import grants_of, issuer_log
 
 _GRANTS = """
@@ -95,6 +95,12 @@ def _narrowed(question: str, name: str, every: Sequence[Grant], times: Times) ->
         if again and again[-1].until is None:
             told = f"{one.told} was taken away at {text(one.until)}, and given again at {text(again[-1].since)}"
             return saying.violated(question, told, refs(one.end_leaf, again[-1].leaf))
+    wider = [one for one in every if (one.since or 0) >= times.asked and one.until is None and one.kind not in LIMITS]
+    if gone and wider:
+        told = f"{gone[0].told} was taken away at {text(gone[0].until)}, and {wider[0].told} given since"
+        told += "; that this is less is not judged"
+        leaves = refs(*(one.end_leaf for one in gone), *(one.leaf for one in wider))
+        return saying.unproven(question, told, Best.INDICATED, leaves)
     if gone:
         told = f"{gone[0].told} was taken away at {text(gone[0].until)}"
         more = "" if len(gone) == 1 else f", and {len(gone) - 1} more"
@@ -134,9 +140,9 @@ def given(
     credential meanwhile may be its daily work: it only indicates.
     """
     named = [each for each in credentials(grounds.engine, keys).values() if _issued(each, times.asked)]
-    found = [_credential_ended(question, grounds, each, times) for each in named]
-    new = [one for one in grants(grounds, principals) if (one.since or 0) >= times.asked and one.kind not in LIMITS]
-    new = [one for one in new if one.since_how == "observed" and one.by_key not in tainted]
+    verdicts = endings.verdicts(grounds.engine, (each.key for each in named))
+    found = [_credential_ended(question, grounds, each, times, verdicts[each.key]) for each in named]
+    new = _granted(grounds, principals, times, tainted)
     found += [_grant_ended(question, grounds, one, times) for one in new]
     if found:
         return found
@@ -150,6 +156,28 @@ def given(
     return [_nothing(question, "no grant or credential of its targets was recorded since", times, None)]
 
 
+def _granted(grounds: Grounds, principals: Iterable[str], times: Times, tainted: frozenset[str]) -> list[Grant]:
+    new = [one for one in grants(grounds, principals) if (one.since or 0) >= times.asked and one.kind not in LIMITS]
+    return [one for one in new if one.since_how == "observed" and one.by_key not in tainted]
+
+
+def first_given(
+    grounds: Grounds, keys: Sequence[str], principals: Sequence[str], times: Times, tainted: frozenset[str]
+) -> int | None:
+    """When the first of what ``given`` counts was recorded (µs), None where nothing was."""
+    named = [each.issued_at for each in credentials(grounds.engine, keys).values() if _issued(each, times.asked)]
+    new = [one.since for one in _granted(grounds, principals, times, tainted)]
+    return min((each for each in (*named, *new) if each is not None), default=None)
+
+
+def first_taken(grounds: Grounds, principals: Sequence[str], times: Times, tainted: frozenset[str]) -> int | None:
+    """When the first of what ``narrowed`` counts was taken away (µs), None where nothing was."""
+    own = _by(grounds, tainted)
+    every = [one for one in grants(grounds, principals) if one.until is not None and one.until >= times.asked]
+    ends = [one.until for one in every if one.kind not in LIMITS and not _refuses(one) and not own(one.end_leaf)]
+    return min((each for each in ends if each is not None), default=None)
+
+
 def _grant_ended(question: str, grounds: Grounds, one: Grant, times: Times) -> Judged:
     told = f"{one.told} was given at {text(one.since)}"
     leaves = refs(one.leaf, one.end_leaf)
@@ -161,7 +189,7 @@ def _grant_ended(question: str, grounds: Grounds, one: Grant, times: Times) -> J
     return saying.unproven(question, late, Best.INDICATED, leaves, str(grants_of(one.principal)))
 
 
-def _credential_ended(question: str, grounds: Grounds, each: Credential, times: Times) -> Judged:
+def _credential_ended(question: str, grounds: Grounds, each: Credential, times: Times, verdict: Verdict) -> Judged:
     told = f"{each.key} was issued at {text(each.issued_at)}"
     leaves = refs(each.issue_leaf, each.end_leaf)
     late = times.until is not None and (each.last_success or 0) > times.until + SKEW
@@ -169,6 +197,9 @@ def _credential_ended(question: str, grounds: Grounds, each: Credential, times: 
         return saying.violated(
             question, f"{told}, and had a success at {text(each.last_success)}, after its time", leaves
         )
+    over = each.ended is not None or each.expired
+    if verdict.state is State.VIOLATED or (over and verdict.state is State.UNPROVEN):
+        return saying.of_verdict(question, verdict, f"{told}; {verdict.text}")
     if each.ended is not None and not each.end_disputed:
         return _over(question, told, each.ended, times, Basis.OBSERVED, leaves)
     if each.expired and each.not_after is not None:
@@ -189,6 +220,14 @@ def _over(question: str, told: str, ended: int, times: Times, basis: Basis, leav
     return saying.proved(question, f"{told}, and ended at {text(ended)}, by its time", basis, leaves)
 
 
+def makers(grounds: Grounds, keys: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The credentials with which each of ``keys`` was made."""
+    found: dict[str, frozenset[str]] = {}
+    for key, by in chosen(grounds.engine, _MAKERS, keys):
+        found[str(key)] = found.get(str(key), frozenset()) | {str(by)}
+    return found
+
+
 def renewed(
     grounds: Grounds, question: str, of: Mapping[str, Sequence[str]], times: Times, tainted: frozenset[str]
 ) -> list[Judged]:
@@ -196,15 +235,30 @@ def renewed(
 
     What descends from an old one is no new one, nor is a key that was made with it or with one of ``tainted``.
     """
-    known = {key for keys in of.values() for key in keys}
-    before = {key for key, each in credentials(grounds.engine, known).items() if not _issued(each, times.asked)}
-    below = tainted | descendants(grounds.engine, before).keys()
+    below = _old(grounds, of, times, tainted)
     return [_renewed(grounds, question, name, keys, times, below) for name, keys in of.items()]
 
 
-def _renewed(
-    grounds: Grounds, question: str, name: str, keys: Sequence[str], times: Times, below: frozenset[str]
-) -> Judged:
+def first_renewed(
+    grounds: Grounds, of: Mapping[str, Sequence[str]], times: Times, tainted: frozenset[str]
+) -> int | None:
+    """When the first of what ``renewed`` counts was issued (µs), None where nothing was."""
+    below = _old(grounds, of, times, tainted)
+    new = [each.issued_at for keys in of.values() for each in _new(grounds, keys, times, below)[1]]
+    return min((each for each in new if each is not None), default=None)
+
+
+def _old(grounds: Grounds, of: Mapping[str, Sequence[str]], times: Times, tainted: frozenset[str]) -> frozenset[str]:
+    """The old credentials, all that descends from them, and ``tainted``."""
+    known = {key for keys in of.values() for key in keys}
+    before = {key for key, each in credentials(grounds.engine, known).items() if not _issued(each, times.asked)}
+    return tainted | descendants(grounds.engine, before).keys()
+
+
+def _new(
+    grounds: Grounds, keys: Sequence[str], times: Times, below: frozenset[str]
+) -> tuple[list[Credential], list[Credential]]:
+    """The old credentials of ``keys``, and what was issued in their place."""
     own = credentials(grounds.engine, keys[:MOST])
     had = [each for each in own.values() if each.key in below]
     kinds = {each.key.partition(":")[0] for each in had}
@@ -218,9 +272,14 @@ def _renewed(
         and each.key.partition(":")[0] in kinds
         and (each.not_after is None or not lasting)
     ]
-    makers = chosen(grounds.engine, _MAKERS, (each.key for each in new))
-    stolen = {str(key) for key, by in makers if str(by) in below}
-    new = [each for each in new if each.key not in stolen]
+    made = makers(grounds, (each.key for each in new))
+    return had, [each for each in new if not made.get(each.key, frozenset()) & below]
+
+
+def _renewed(
+    grounds: Grounds, question: str, name: str, keys: Sequence[str], times: Times, below: frozenset[str]
+) -> Judged:
+    had, new = _new(grounds, keys, times, below)
     if new:
         told = f"{name}: {new[0].key} was issued at {text(new[0].issued_at)}"
         return saying.proved(question, told, Basis.OBSERVED, refs(new[0].issue_leaf))

@@ -47,6 +47,16 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
         return self.versions.at(self.as_of)
 
 
+def apart(grounds: Grounds, sources: Iterable[str]) -> int:
+    """By how much (µs) the clocks of ``sources`` and that of this machine may differ: ``SKEW``, and what was measured.
+
+    Where no source is named, it is the widest that was measured of any.
+    """
+    named = set(sources)
+    widest = (each.widest for each in grounds.report.clocks if not named or named & {each.source, each.other})
+    return SKEW + round(max((abs(each) for each in widest), default=0.0) * 1_000_000)
+
+
 class Credential(msgspec.Struct, frozen=True, array_like=True):
     """The columns of ``judged`` that the evidence rests on."""
 

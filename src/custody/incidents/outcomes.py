@@ -17,14 +17,17 @@ from custody.incidents import endings, giving, saying
 from custody.incidents.endings import Asking, Facts
 from custody.incidents.giving import Times
 from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, credentials, descendants, refs, sessions
-from custody.incidents.record import Action, Heard, Incident, Where
+from custody.incidents.record import Action, Heard, Incident, Where, lapses
 from custody.incidents.seeds import of_name
 from custody.incidents.seen import Judged, Outcome, Scope
-from custody.incidents.weighing import where
+from custody.incidents.weighing import denied, granted, refused, where
+from custody.model.broker_terms import Verdict
 from custody.model.incidents import ActionKind, Done
 from custody.model.times import microseconds, text
 from custody.model.verdicts import Best, State
 
+EVER = 1 << 62
+"""Later than anything that was sealed (µs)."""
 NEVER_DONE = (Where.DENIED, Where.LAPSED, Where.SETTLED)
 
 
@@ -48,8 +51,10 @@ def outcomes(grounds: Grounds, incident: Incident, scope: Scope | None = None) -
     What was done with a credential that descends from those that the incident starts with (``scope``) is nobody's
     answer to the incident: it gives, renews and takes away nothing.
     """
+    every = () if scope is None else scope.credentials
+    inside = frozenset(each.key for each in every if not each.apart)
     tainted = descended(scope)
-    return tuple(_outcome(grounds, incident, each, tainted) for each in incident.actions)
+    return tuple(_outcome(grounds, incident, each, tainted, inside) for each in incident.actions)
 
 
 def descended(scope: Scope | None) -> frozenset[str]:
@@ -73,13 +78,13 @@ def targets(grounds: Grounds, action: Action) -> Targets:
     of = {name: tuple(of_name(grounds, name)) for name in action.request.targets}
     every = sorted({key for keys in of.values() for key in keys})
     known = credentials(grounds.engine, every[:MOST])
-    before = [key for key, each in known.items() if _before(each, action.asked.at)]
+    before = [key for key, each in known.items() if _named(key, of) or _before(each, action.asked.at)]
     alive = [key for key in before if _lived(known[key], action.asked.at)] or before
     below = descendants(grounds.engine, alive)
     found = credentials(grounds.engine, below)
     members = [key for key, each in found.items() if key in alive or _lived(each, action.asked.at)]
     nobody = tuple(name for name, keys in of.items() if not set(keys) & set(known))
-    later = [each for key, each in known.items() if key not in before and key not in below and key not in of]
+    later = [each for key, each in known.items() if key not in before and key not in below]
     return Targets(
         of=of,
         members=tuple(members),
@@ -102,14 +107,41 @@ def said_at(heard: Heard) -> int:
 
 def asking(incident: Incident, action: Action) -> Asking:
     """The times that the end of a target is held against."""
-    again = [
-        each.asked.at
+    enabling = [
+        (since, lapses(each.request))
         for each in incident.actions
         if each.request.kind is ActionKind.ENABLE
         and each.asked.at >= action.asked.at
         and set(each.request.targets) & set(action.request.targets)
+        and (since := allowed_since(each)) is not None
     ]
-    return Asking(asked=action.asked.at, done=done_at(action), again=min(again, default=None))
+    return Asking(
+        asked=action.asked.at,
+        done=done_at(action),
+        again=min((since for since, _ in enabling), default=None),
+        lapses=max((end for _, end in enabling), default=None),
+        earlier=any(_tried(each, action) for each in incident.actions),
+    )
+
+
+def _tried(other: Action, action: Action) -> bool:
+    """Whether ``other`` is said to have ended a target of ``action`` before that was asked for."""
+    if other.request.kind not in (ActionKind.CONTAIN, ActionKind.REVOKE, ActionKind.ROTATE):
+        return False
+    done = [each.at for each in other.done]
+    return bool(set(other.request.targets) & set(action.request.targets)) and min(done, default=EVER) < action.asked.at
+
+
+def allowed_since(action: Action) -> int | None:
+    """From when on it might be done (µs), None: never. What was denied or only asked for excuses nothing."""
+    if refused(action) or denied(action) or (action.settled is not None and not action.done):
+        return None
+    decision = action.request.decision
+    if decision.verdict is Verdict.ALLOW or action.request.break_glass:
+        return action.asked.at
+    grants = sorted(each.at for each in granted(action, EVER))
+    needed = max(decision.asked.count, 1) if decision.asked is not None else 1
+    return max(action.asked.at, grants[needed - 1]) if len(grants) >= needed else None
 
 
 def times_of(action: Action) -> Times:
@@ -128,41 +160,84 @@ def moment_of(told: str | None) -> int | None:
 def facts(grounds: Grounds, keys: Iterable[str]) -> Facts:
     """What the records tell of the ends of ``keys``."""
     found = credentials(grounds.engine, keys)
-    grounds.attach([*found, *sorted({each.subject for each in found.values() if each.subject})])
+    opened = sessions(grounds.engine, found)
+    subjects = {each.subject for each in found.values() if each.subject}
+    grounds.attach([*found, *sorted({*subjects, *(each.session for each in opened)})])
+    leaves = [*(each.end_leaf for each in found.values()), *(each.close_leaf for each in opened)]
     return Facts(
+        sources=endings.sources(grounds.engine, leaves),
         credentials=found,
         verdicts=endings.verdicts(grounds.engine, found),
         last=endings.last_successes(grounds.engine, found),
         activations=endings.activations(grounds.engine, found),
-        sessions=sessions(grounds.engine, found),
+        sessions=opened,
+        apart=endings.clocks(grounds, found),
     )
 
 
-def _outcome(grounds: Grounds, incident: Incident, action: Action, tainted: frozenset[str]) -> Outcome:
+def over_by_now(grounds: Grounds, action: Action) -> bool:
+    """Whether every credential of an action is over as of the records, with all that outlived its end."""
+    meant = targets(grounds, action)
+    known = facts(grounds, meant.members)
+    if meant.nobody or meant.later or meant.cut_off or not known.credentials:
+        return False
+    proved = (key for key, each in known.verdicts.items() if each.state is State.PROVED)
+    over = {key for key in proved if known.credentials[key].ended is not None}
+    return all(key in over or endings.quiet(known, key) for key in known.credentials)
+
+
+def _outcome(
+    grounds: Grounds, incident: Incident, action: Action, tainted: frozenset[str], inside: frozenset[str]
+) -> Outcome:
     question = f"{action.request.kind} {action.id}"
     meant = targets(grounds, action)
     tainted = tainted | frozenset(meant.members)
+    times = asking(incident, action)
     match action.request.kind:
         case ActionKind.CONTAIN | ActionKind.REVOKE:
-            found = _ended(grounds, question, meant, asking(incident, action), action, _since(incident, action))
+            found = _ended(grounds, question, meant, times, action, tainted, _since(incident, action))
         case ActionKind.ROTATE:
-            found = _rotated(grounds, question, meant, asking(incident, action), action, tainted)
+            found = _rotated(grounds, question, meant, times, action, tainted)
         case ActionKind.NARROW:
-            names = _principals(grounds, meant)
-            found = _of(action, question, giving.narrowed(grounds, question, names, times_of(action), tainted))
+            found = _narrowed(grounds, question, meant, times, action, tainted | inside)
         case ActionKind.EMERGENCY:
-            names, keys = _principals(grounds, meant), [name for name in meant.of if ":" in name]
-            found = _of(action, question, giving.given(grounds, question, keys, names, times_of(action), tainted))
+            found = _given(grounds, question, meant, times, action, tainted | inside)
         case ActionKind.ENABLE:
             judged = saying.still_open(question, "its checklist was not looked at")
             found = Outcome(action=action.id, judged=judged)
     return _settled(grounds, action, found)
 
 
-def _of(action: Action, question: str, each: Sequence[Judged]) -> Outcome:
+def _narrowed(
+    grounds: Grounds, question: str, meant: Targets, times: Asking, action: Action, tainted: frozenset[str]
+) -> Outcome:
+    names = [one for target in meant.of for one in _principals(grounds, meant, target)]
+    each = giving.narrowed(grounds, question, names, times_of(action), tainted)
+    each += [_nobody(question, name, times) for name in meant.nobody if ":" not in name]
+    return _of(action, question, each, giving.first_taken(grounds, names, times_of(action), tainted))
+
+
+def _given(
+    grounds: Grounds, question: str, meant: Targets, times: Asking, action: Action, tainted: frozenset[str]
+) -> Outcome:
+    """Of every target: what one of them got is not what another got."""
+    each: list[Judged] = []
+    first: list[int] = []
+    for name in meant.of:
+        names, keys = _principals(grounds, meant, name), [name] if ":" in name else []
+        if not names:
+            each.append(_nobody(question, name, times))
+            continue
+        each += giving.given(grounds, question, keys, names, times_of(action), tainted)
+        began = giving.first_given(grounds, keys, names, times_of(action), tainted)
+        first += [] if began is None else [began]
+    return _of(action, question, each, min(first, default=None))
+
+
+def _of(action: Action, question: str, each: Sequence[Judged], first: int | None) -> Outcome:
     if not each:
         each = [saying.unproven(question, "no principal of its targets was read")]
-    return Outcome(action=action.id, judged=saying.together(question, each, parts=_parts(each)))
+    return Outcome(action=action.id, judged=saying.together(question, each, parts=_parts(each)), first_at=first)
 
 
 def _settled(grounds: Grounds, action: Action, found: Outcome) -> Outcome:
@@ -175,27 +250,34 @@ def _settled(grounds: Grounds, action: Action, found: Outcome) -> Outcome:
 
 
 def _ended(
-    grounds: Grounds, question: str, meant: Targets, times: Asking, action: Action, renewing: int | None = 0
+    grounds: Grounds,
+    question: str,
+    meant: Targets,
+    times: Asking,
+    action: Action,
+    tainted: frozenset[str],
+    renewing: int | None = 0,
 ) -> Outcome:
     known = facts(grounds, meant.members)
     each = [endings.ending(question, known, key, times) for key in sorted(known.credentials)]
     each += [_nobody(question, name, times) for name in meant.nobody]
-    each += _later(question, meant, renewing)
+    each += _later(grounds, question, meant, tainted, renewing)
     if meant.cut_off:
         each.append(saying.unproven(question, f"there are more than {MOST} credentials to look at"))
     if not each:
         each.append(_nobody(question, ", ".join(action.request.targets), times))
     judged = saying.together(question, each, parts=_parts(each))
     ends = [found.over for found in known.credentials.values()]
-    records = [found.ended for found in known.credentials.values() if found.ended is not None]
+    records = {key: found.ended for key, found in known.credentials.items() if found.ended is not None}
     whole = judged.state == State.PROVED
     return Outcome(
         action=action.id,
         judged=judged,
         observed_at=max((end for end in ends if end is not None), default=None) if whole else None,
         last_success_after=_last_after(known, times),
-        surviving=endings.surviving(known),
-        first_at=min(records, default=None),
+        surviving=endings.surviving(known, times),
+        first_at=min(records.values(), default=None),
+        first_apart=max((known.apart[key] for key in records), default=None),
     )
 
 
@@ -203,37 +285,49 @@ def _since(incident: Incident, action: Action) -> int | None:
     """From when on (µs) somebody asked that the targets get new credentials, None: nobody did."""
     kinds = (ActionKind.ROTATE, ActionKind.ENABLE, ActionKind.EMERGENCY)
     names = set(action.request.targets)
-    times = [each.asked.at for each in incident.actions
-             if each.request.kind in kinds and names & set(each.request.targets)]  # fmt: skip
-    return min(times, default=None)
+    asked = [each for each in incident.actions if each.request.kind in kinds and names & set(each.request.targets)]
+    return min((since for each in asked if (since := allowed_since(each)) is not None), default=None)
 
 
-def _later(question: str, meant: Targets, renewing: int | None) -> list[Judged]:
-    """Credentials that a target which is a name got after it was asked, though nobody asked for new ones.
+def _later(
+    grounds: Grounds, question: str, meant: Targets, tainted: frozenset[str], renewing: int | None
+) -> list[Judged]:
+    """Credentials that a target which is a name got after it was asked, and that nothing shows to be asked for.
 
     The holder may have them, or whoever it was that had to be shut out: so the end of the old ones is not the answer.
+    One that was made with what had to end is never what was asked for; that it is over, too, is answer enough.
     """
-    found = [each for each in meant.later if renewing is None or (each.since or 0) < renewing - SKEW]
-    return [
-        saying.unproven(
-            question,
-            f"{each.key} of it was issued at {text(each.since)}, after it was asked, and nobody asked for a new one",
-            Best.INDICATED,
-            refs(each.issue_leaf, each.first_use_leaf),
-        )
-        for each in found
-    ]
+    made = giving.makers(grounds, (each.key for each in meant.later))
+    ends = endings.verdicts(grounds.engine, made)
+    found = []
+    for each in meant.later:
+        by = min(made.get(each.key, frozenset()) & tainted, default=None)
+        told = None
+        if by is not None or each.key in tainted:
+            over = each.key in ends and ends[each.key].state is State.PROVED
+            told = None if over else f"was made with {by or 'one of the incident'} at {text(each.since)}"
+        elif each.issued_at is None or each.issue_disputed:
+            told = f"was first read at {text(each.since)}, after it was asked, and when it was issued was not read"
+        elif renewing is None or each.issued_at < renewing - SKEW:
+            told = f"was issued at {text(each.since)}, after it was asked, and nobody asked for a new one"
+        if told is not None:
+            leaves = refs(each.issue_leaf, each.first_use_leaf)
+            found.append(saying.unproven(question, f"{each.key} of it {told}", Best.INDICATED, leaves))
+    return found
 
 
 def _rotated(
     grounds: Grounds, question: str, meant: Targets, times: Asking, action: Action, tainted: frozenset[str]
 ) -> Outcome:
     """A new credential and no old one: each is needed, and the worse of both is the answer."""
-    old = _ended(grounds, question, meant, times, action)
+    old = _ended(grounds, question, meant, times, action, tainted)
     new = giving.renewed(grounds, question, meant.of, times_of(action), tainted)
     judged = saying.together(question, [old.judged, *new], parts=[*old.judged.parts, *_parts(new)])
     observed = old.observed_at if judged.state == State.PROVED else None
-    return msgspec.structs.replace(old, judged=judged, observed_at=observed)
+    began = giving.first_renewed(grounds, meant.of, times_of(action), tainted)
+    first = min((each for each in (old.first_at, began) if each is not None), default=None)
+    unsure = old.first_apart if first == old.first_at else None
+    return msgspec.structs.replace(old, judged=judged, observed_at=observed, first_at=first, first_apart=unsure)
 
 
 def _nobody(question: str, name: str, times: Asking) -> Judged:
@@ -262,6 +356,11 @@ def _last_after(known: Facts, times: Asking) -> int | None:
     return max(found, default=None)
 
 
+def _named(key: str, of: Iterable[str]) -> bool:
+    """Whether a target is that very credential: it is meant whenever it was first read."""
+    return any(key == name or key.endswith(f":{name}") for name in of)
+
+
 def _before(each: Credential, asked: int) -> bool:
     return each.since is None or each.since <= asked + SKEW
 
@@ -271,9 +370,8 @@ def _lived(each: Credential, asked: int) -> bool:
     return each.over is None or each.over > asked - SKEW
 
 
-def _principals(grounds: Grounds, meant: Targets) -> tuple[str, ...]:
-    """The principals that the targets are, or that their credentials speak for."""
-    keys = [key for keys in meant.of.values() for key in keys]
-    found = credentials(grounds.engine, keys[:MOST]).values()
-    own = {name for name in meant.of if ":" in name}
+def _principals(grounds: Grounds, meant: Targets, name: str) -> tuple[str, ...]:
+    """The principals that a target is, or that its credentials speak for."""
+    found = credentials(grounds.engine, meant.of[name][:MOST]).values()
+    own = {name} if ":" in name else set()
     return tuple(sorted({each.subject for each in found if each.subject} | own))

@@ -12,12 +12,12 @@ import msgspec
 
 from custody.errors import UsageError
 from custody.incidents.acting import Asking, Draft, Who, asked, situation_of
-from custody.incidents.policy.asking import Situation
+from custody.incidents.policy.asking import CLOSE, Situation
 from custody.incidents.policy.deciding import decide, policies_of
 from custody.incidents.record import Action, Heard, Incident
 from custody.incidents.response import Response
-from custody.model.broker_terms import Decision
-from custody.model.incidents import Asked
+from custody.model.broker_terms import Decision, Verdict
+from custody.model.incidents import Asked, Opened
 from custody.model.times import microseconds
 
 APART = 15 * 60 * 1_000_000
@@ -30,6 +30,29 @@ def rechecked(incident: Incident, response: Response) -> Incident:
     return msgspec.structs.replace(
         incident, actions=tuple(_rechecked(incident, each, response) for each in incident.actions)
     )
+
+
+def closing(opened: Heard, who: Who, now: int, response: Response) -> Situation:
+    """Closing an incident at ``now`` (µs), as the policies see it."""
+    assert isinstance(opened.step, Opened)
+    return Situation(
+        kind=CLOSE,
+        now=now,
+        opened=opened.at,
+        severity=opened.step.severity,
+        author=who.author,
+        signed=who.signed,
+        groups=response.groups_of(who.principals),
+        targets=(opened.step.incident,),
+    )
+
+
+def void_close(opened: Heard, heard: Heard, response: Response) -> str:
+    """Why a sealed close ends nothing; empty where the sealed policies let its author close the incident."""
+    situation = closing(opened, who_of(heard), heard.at, response)
+    decision = _decided(situation, tuple(sorted(response.policies.items())), response.extension)
+    allowed = decision is not None and decision.verdict is Verdict.ALLOW
+    return "" if allowed else "the policies do not let its author close it"
 
 
 def who_of(heard: Heard) -> Who:

@@ -7,8 +7,9 @@ nothing and stays visible in ``odd``, with the word why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 
@@ -31,6 +32,8 @@ from custody.model.incidents import (
 from custody.model.leaf import LeafRef
 from custody.model.register import Signature
 from custody.model.times import microseconds
+
+NONE: Mapping[LeafRef, str] = MappingProxyType({})
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,12 +151,15 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return next((each for each in self.actions if each.id == name), None)
 
 
-def incidents(heard: Iterable[Heard]) -> tuple[Incident, ...]:
-    """Every incident of both logs, by id. Of two openings with one id the first holds."""
+def incidents(heard: Iterable[Heard], void: Mapping[LeafRef, str] = NONE) -> tuple[Incident, ...]:
+    """Every incident of both logs, by id. Of two openings with one id the first holds.
+
+    ``void`` says of steps why they change nothing, whatever else they say: closes that the policies do not allow.
+    """
     by_id: dict[str, list[Heard]] = {}
     for each in sorted(heard, key=lambda each: (each.leaf.log != "operations", each.leaf.index)):
         by_id.setdefault(each.step.incident, []).append(each)
-    found = (_folded(name, steps) for name, steps in sorted(by_id.items()))
+    found = (_folded(name, steps, void) for name, steps in sorted(by_id.items()))
     return tuple(each for each in found if each is not None)
 
 
@@ -168,8 +174,9 @@ def lapses(asked: Asked) -> int:
 class _Fold:
     """The state while folding."""
 
-    def __init__(self, opened: Heard) -> None:
+    def __init__(self, opened: Heard, void: Mapping[LeafRef, str]) -> None:
         assert isinstance(opened.step, Opened)
+        self.void = void
         self.opened, self.seeds = opened, list(opened.step.seeds)
         self.counted = [opened]
         self.actions: dict[str, Action] = {}
@@ -180,7 +187,7 @@ class _Fold:
 
     def take(self, heard: Heard) -> None:
         """One step more."""
-        why = self._why_not(heard) or self._applied(heard)
+        why = self._why_not(heard) or self.void.get(heard.leaf) or self._applied(heard)
         if why:
             self.odd.append(Odd(heard=heard, why=why))
         else:
@@ -239,11 +246,11 @@ class _Fold:
         return ""
 
 
-def _folded(name: str, steps: list[Heard]) -> Incident | None:
+def _folded(name: str, steps: list[Heard], void: Mapping[LeafRef, str]) -> Incident | None:
     first = next((each for each in steps if isinstance(each.step, Opened) and each.leaf.log == "operations"), None)
     if first is None:
         return None
-    fold = _Fold(first)
+    fold = _Fold(first, void)
     for each in steps:
         if each is not first:
             fold.take(each)

@@ -57,7 +57,7 @@ _MAYBE = f"""
     GROUP BY l.to_key, l.from_key ORDER BY l.from_key, l.to_key
 """
 _SIBLINGS = """
-    SELECT b.key, a.key, a.lineage IS NOT NULL AND b.lineage = a.lineage AS of_run FROM credentials a
+    SELECT b.key, a.key, coalesce(b.lineage = a.lineage, FALSE) AS of_run FROM credentials a
     JOIN credentials b ON b.key <> a.key AND b.subject = a.subject
      AND (b.lineage = a.lineage OR b.session = a.session OR b.workload = a.workload)
     WHERE a.key IN (SELECT unnest(?))
@@ -84,9 +84,10 @@ def scope(grounds: Grounds, given: Sequence[Seed]) -> Scope:
     start = seeds.planted(grounds, given)
     ways = {each.key: Way(why=each.why, join=each.join, depth=0, leaf=each.leaf) for each in start.meant}
     own = list(ways)
-    _grow(grounds, ways)
+    deeper = _grow(grounds, ways)
     reached = list(ways)
-    cut_off = start.cut_off or len(ways) >= MOST or _siblings(grounds, own, ways)
+    more_siblings = _siblings(grounds, own, ways)
+    cut_off = start.cut_off or deeper or len(reached) >= MOST or more_siblings
     found = credentials(grounds.engine, ways)
     grounds.attach([*ways, *_principals(found.values())])
     first = {str(key): (first, last) for key, first, last in chosen(grounds.engine, _SUCCESSES, ways)}
@@ -110,8 +111,11 @@ def scope(grounds: Grounds, given: Sequence[Seed]) -> Scope:
     )
 
 
-def _grow(grounds: Grounds, ways: dict[str, Way]) -> None:
-    """Add all that descends, level by level; a key keeps the first and surest way by which it was reached."""
+def _grow(grounds: Grounds, ways: dict[str, Way]) -> bool:
+    """Add all that descends, level by level; a key keeps the first and surest way by which it was reached.
+
+    Tells whether something may descend from the last level that was looked at.
+    """
     level, depth = sorted(ways), 0
     while level and depth < DEEPEST and len(ways) < MOST:
         depth += 1
@@ -127,6 +131,7 @@ def _grow(grounds: Grounds, ways: dict[str, Way]) -> None:
         room = sorted(fresh, key=lambda key: (GRADES.index(fresh[key].join), key))[: MOST - len(ways)]
         ways.update((key, fresh[key]) for key in room)
         level = sorted(room)
+    return any(child not in ways for _, child, *_ in _below(grounds, level))
 
 
 def _below(grounds: Grounds, level: Sequence[str]) -> list[tuple[str, str, int, str, str]]:

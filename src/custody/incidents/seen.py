@@ -102,7 +102,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an action: whether the target's own log shows its effect, and the last success after it (µs).
 
-    ``observed_at`` is when the last of its targets changed, where all did; ``first_at`` when the first of them did.
+    ``observed_at`` is when the last of its targets changed, where all did; ``first_at`` when the first of them did,
+    by a clock that may differ from this machine's by ``first_apart``; None: which clock that was is not known.
     """
 
     action: str
@@ -111,6 +112,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     last_success_after: int | None = None
     surviving: tuple[str, ...] = ()
     first_at: int | None = None
+    first_apart: int | None = None
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):

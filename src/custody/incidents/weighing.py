@@ -34,6 +34,7 @@ WHY: dict[str, str] = {
     "nothing-to-withdraw": "its author had given no grant",
     "withdrawn": "it was taken back",
     "withdraws": "it takes a grant back",
+    "granted-it": "its author granted it: somebody else reviews",
     "nothing-done-yet": "nothing was done yet that could be reviewed",
 }
 """Every reason why a decision or a review does not count, by the word that ``why`` starts with."""
@@ -135,7 +136,25 @@ def unapproved(action: Action, done: Heard) -> str:
         return "the request had lapsed"
     if approved(action, moment, done):
         return ""
-    return "it was done as break-glass" if action.request.break_glass else "nobody had approved it"
+    return "it was done as break-glass" if action.request.break_glass else _too_few(action, moment, done)
+
+
+def _too_few(action: Action, moment: int, done: Heard) -> str:
+    """Who had approved it at ``moment`` (µs), when ``done`` was sealed, where those were not enough."""
+    asked = action.request.decision.asked
+    have, count = len(granted(action, moment, done)), 1 if asked is None else asked.count
+    taken = sum(_was_taken_back(action, each, moment, done) for each in action.decisions)
+    if have:
+        return f"only {have} of {count} had approved it{f', and {taken} had taken it back' if taken else ''}"
+    if taken:
+        return "the approval had been taken back" if taken == 1 else f"all {taken} approvals had been taken back"
+    return "nobody had approved it"
+
+
+def _was_taken_back(action: Action, each: Weighed, moment: int, done: Heard) -> bool:
+    """Whether a grant from before ``moment`` had been taken back when ``done`` was sealed."""
+    before = each.heard.at <= moment + SKEW and precedes(each.heard, done)
+    return before and each.why.startswith("withdrawn: ") and not _stood(action, each, done)
 
 
 def seconded(action: Action) -> Heard | None:
@@ -144,8 +163,13 @@ def seconded(action: Action) -> Heard | None:
 
 
 def reviewed(action: Action) -> Heard | None:
-    """The first review that counts, None where there is none."""
-    return next((each.heard for each in action.reviews if not each.why), None)
+    """The first review that counts and that is about all that was done, None where there is none."""
+    return next((each.heard for each in action.reviews if not each.why and covers(action, each.heard)), None)
+
+
+def covers(action: Action, review: Heard) -> bool:
+    """Whether a review was sealed after everything that was done: what was done later nobody has looked at yet."""
+    return all(_follows(review, each) for each in action.done)
 
 
 def needs_review(action: Action) -> bool:
@@ -179,7 +203,7 @@ def _stood(action: Action, each: Weighed, before: Heard | None) -> bool:
     word, _, leaf = each.why.partition(": ")
     if word != "withdrawn" or before is None:
         return False
-    taken = next((other.heard for other in action.decisions if str(other.heard.leaf.index) == leaf), None)
+    taken = next((other.heard for other in action.decisions if _place(other.heard) == leaf), None)
     return taken is not None and not precedes(taken, before)
 
 
@@ -195,7 +219,10 @@ def _weighed(action: Action, people: People) -> Action:
     for each in action.decisions:
         decisions.append(Weighed(heard=each.heard, why=_why(action, each.heard, people, decisions)))
     decisions = [_taken_back(each, decisions[index + 1 :], people) for index, each in enumerate(decisions)]
-    reviews = tuple(Weighed(heard=each.heard, why=_why_review(action, each.heard, people)) for each in action.reviews)
+    gave = [each.heard for each in decisions if not each.why and _grants(each.heard)]
+    reviews = tuple(
+        Weighed(heard=each.heard, why=_why_review(action, each.heard, people, gave)) for each in action.reviews
+    )
     return msgspec.structs.replace(action, decisions=tuple(decisions), reviews=reviews)
 
 
@@ -205,7 +232,7 @@ def _why(action: Action, heard: Heard, people: People, before: Sequence[Weighed]
         return "wrong-digest"
     if heard.at < action.asked.at - SKEW or (heard.seen is not None and heard.seen <= action.asked.leaf.index):
         return "too-early"
-    if heard.at >= _end(action, heard.step):
+    if heard.at >= _end(action, heard):
         return "too-late"
     own = _own(action, heard, people)
     if own:
@@ -224,10 +251,19 @@ def _why(action: Action, heard: Heard, people: People, before: Sequence[Weighed]
     return "" if set(signed) & set(members) else f"not-in-group: {asked.group}"
 
 
-def _end(action: Action, decided: Decided) -> int:
-    """Until when it can be decided so: who says no, or takes a grant back, may do that as long as it can be done."""
-    first = decided.verdict == "grant" or action.request.break_glass
-    return decide_by(action) if first else lapses(action.request)
+def _end(action: Action, heard: Heard) -> int:
+    """Until when it can be decided so: who says no, or takes a grant back, may do that as long as it can be done.
+
+    Once a break-glass was done that is for the second person alone, within their limit.
+    """
+    assert isinstance(heard.step, Decided)
+    second = action.request.break_glass and any(_follows(heard, each) for each in action.done)
+    return decide_by(action) if second or heard.step.verdict == "grant" else lapses(action.request)
+
+
+def _follows(heard: Heard, done: Heard) -> bool:
+    """Whether a decision or review was sealed after a deed: by what its author saw, else by the clocks."""
+    return done.at <= heard.at if heard.seen is None else done.leaf.index < heard.seen
 
 
 def _own(action: Action, heard: Heard, people: People) -> str:
@@ -242,13 +278,19 @@ def _own(action: Action, heard: Heard, people: People) -> str:
     return "unsigned" if heard.signature is None else ""
 
 
-def _why_review(action: Action, heard: Heard, people: People) -> str:
+def _grants(heard: Heard) -> bool:
+    return isinstance(heard.step, Decided) and heard.step.verdict == "grant"
+
+
+def _why_review(action: Action, heard: Heard, people: People, gave: Sequence[Heard]) -> str:
     assert isinstance(heard.step, Reviewed)
     if heard.step.digest != action.asked.digest:
         return "wrong-digest"
-    if not any(precedes(done, heard) if heard.seen is None else done.leaf.index < heard.seen for done in action.done):
+    if not any(_follows(heard, done) for done in action.done):
         return "nothing-done-yet"
-    return _own(action, heard, people)
+    own = _own(action, heard, people)
+    granted_it = any(people.persons.one(heard.names, each.names) for each in gave)
+    return own or ("granted-it" if granted_it else "")
 
 
 def _taken_back(each: Weighed, later: Sequence[Weighed], people: People) -> Weighed:
@@ -257,4 +299,9 @@ def _taken_back(each: Weighed, later: Sequence[Weighed], people: People) -> Weig
         return each
     taken = (other.heard for other in later if other.why == "withdraws")
     found = next((other for other in taken if people.persons.one(each.heard.names, other.names)), None)
-    return each if found is None else msgspec.structs.replace(each, why=f"withdrawn: {found.leaf.index}")
+    return each if found is None else msgspec.structs.replace(each, why=f"withdrawn: {_place(found)}")
+
+
+def _place(heard: Heard) -> str:
+    """``approvals:14``."""
+    return f"{heard.leaf.log}:{heard.leaf.index}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -134,8 +135,12 @@ def now() -> str:
 
 
 def whoami() -> str:
-    """Who acquires: user and machine, as the system names them."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    """Who acquires: user and machine, as the system names them. No variable of the environment can say another."""
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # an account without a name, as in some containers
+        user = f"uid-{os.geteuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -58,13 +58,15 @@ def post(
     where: str,
     headers: Mapping[str, str] = MappingProxyType({}),
     direct: bool = False,
-    whole: float = WHOLE,
+    whole: float | None = None,
 ) -> Answer:
     """Send ``body`` and read at most ``limit`` bytes of the answer; any status is an answer.
 
     ``direct`` uses no proxy of the environment: what ``headers`` prove is for the server that was named. UsageError
-    where the address may not be used, the server does not answer within ``whole`` seconds, or its answer is longer.
+    where the address may not be used, the server does not answer within ``whole`` seconds (``WHOLE`` where none is
+    said), or its answer is longer.
     """
+    seconds = WHOLE if whole is None else whole
     told = {"Content-Type": kind, "User-Agent": "custody", **headers}
     request = urllib.request.Request(  # noqa: S310  # check_url has seen the scheme
         check_url(url, where), data=body, headers=told, method="POST"
@@ -72,9 +74,9 @@ def post(
     answered: SimpleQueue[Answer | UsageError] = SimpleQueue()
     Thread(target=lambda: answered.put(_tried(request, limit, direct=direct)), daemon=True).start()
     try:
-        found = answered.get(timeout=whole)
+        found = answered.get(timeout=seconds)
     except Empty:
-        raise UsageError("no answer", where=url[:200], found=f"not whole after {whole:.0f} seconds") from None
+        raise UsageError("no answer", where=url[:200], found=f"not whole after {seconds:.0f} seconds") from None
     if isinstance(found, UsageError):
         raise found
     return found

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from custody.incidents.response import Response
+from custody.incidents.response import text_of as text_of_response
 from custody.model.incidents import (
     APPROVALS,
     DECISION,
@@ -21,6 +23,7 @@ from custody.model.incidents import (
 from custody.model.verdicts import Severity
 from custody.pipeline import sealed_text
 from custody.settings.catalog import Settings
+from custody.settings.response_file import Limits
 from custody.store.approvals import ApprovalsWriter
 from custody.store.disk import Disk
 from custody.store.writer import Writer
@@ -70,9 +73,13 @@ def closed(name: str = NAME) -> Closed:
     return Closed(incident=name, reason="over", answers="0" * 64, as_of=None)
 
 
-def response(settings: Settings, limits: dict[str, object]) -> str:
-    """Seal a response file with these limits; gives its digest."""
-    data = msgspec.json.encode({"custody": "custody.response/1", "limits": limits})
+ANYBODY = '@id("anybody") permit (principal, action, resource);'
+SIGNED = '@id("signed") permit (principal, action, resource) when { principal.signed };'
+
+
+def response(settings: Settings, limits: dict[str, object], policy: str = ANYBODY) -> str:
+    """Seal a response file with these limits and this policy; gives its digest."""
+    data = text_of_response(Response(limits=msgspec.convert(limits, Limits), policies={"all.cedar": policy}))
     with Writer.open(settings.store, settings.keys, now=AT, version="1") as writer:
         sealed_text.seal(writer, "response-file", data, {"at": AT})
     return sealed_text.digest(data)

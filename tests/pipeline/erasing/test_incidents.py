@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -42,7 +44,7 @@ from custody.store.disk import Fault, FaultyDisk
 from custody.store.reader import Reader
 from custody.store.writer import Writer
 from tests.packs.estate import audited, key_of, records, role_of
-from tests.pipeline.erasing.steps import AT, NAME, address, closed, copied, key, opened, response, sealed
+from tests.pipeline.erasing.steps import AT, NAME, SIGNED, address, closed, copied, key, opened, response, sealed
 
 WHOLE = {0: 3, 1: 3, 2: 3, 9: 3}
 ALL = Chosen(before=microseconds("2030-01-01T00:00:00Z"))
@@ -181,7 +183,7 @@ SEVEN_YEARS = 2557
 def test_how_long_it_holds(
     steps: list[Step], limits: dict[str, object] | None, days: int, held: bool, store: Settings
 ) -> None:
-    digest = None if limits is None else response(store, limits)
+    digest = response(store, limits or {})
     sealed(store, opened(key(KEYS[1]), response=digest), *steps[1:])
     moment = (microseconds(AT) or 0) + days * 86_400_000_000
     with Reader.open(store.store) as reader:
@@ -192,13 +194,36 @@ def test_how_long_it_holds(
 
 
 def test_a_clock_that_is_wrong_at_the_close_does_not_end_it_early(store: Settings) -> None:
-    sealed(store, opened(key(KEYS[1])))
+    digest = response(store, {})
+    sealed(store, opened(key(KEYS[1]), response=digest))
     sealed(store, closed(), at="2001-01-01T00:00:00Z")
-    sealed(store, opened(name="inc-8"), closed("inc-8"), at="no time")
+    sealed(store, opened(name="inc-8", response=digest), closed("inc-8"), at="no time")
     with Reader.open(store.store) as reader:
         found = {each.incident: each.until for each in incidents.every(reader, microseconds(AT) or 0).in_force}
 
     assert found == {NAME: "2033-03-02T10:00:00Z", "inc-8": None}
+
+
+class Without(ModuleType):
+    """What is left of a module whose extra is not installed."""
+
+    def __getattr__(self, name: str) -> object:
+        raise UsageError("incidents need the extra broker", found=name)
+
+
+def test_a_forged_close_starts_no_clock(store: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = response(store, {}, SIGNED)
+    sealed(store, opened(key(KEYS[1]), response=forged), closed(), opened(name="inc-8"), closed("inc-8"))
+    sealed(store, opened(name="inc-9", response=response(store, {})), closed("inc-9"))
+    moment = (microseconds(AT) or 0) + 10_000 * 86_400_000_000
+
+    def held() -> list[str | None]:
+        with Reader.open(store.store) as reader:
+            return [each.incident for each in incidents.every(reader, moment).in_force]
+
+    assert held() == [NAME, "inc-8"]
+    monkeypatch.setitem(sys.modules, "custody.pipeline.incidents.reading", Without("reading"))
+    assert held() == [NAME, "inc-8", "inc-9"]
 
 
 @pytest.mark.parametrize("text", [b'{"custody":"custody.incident/2","step":"opened"}', b"{}", b"x"])
@@ -246,7 +271,8 @@ def test_nobody_can_release_it_or_take_its_name(
 def test_it_is_listed_with_its_incident(store: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     hold.add(store, "case-7", hold.Scope(everything=True), "Example v. Example", None)
     hostile = "\x1b[31mred"
-    sealed(store, opened(key(KEYS[1]), key(hostile)), opened(name="inc-8"), closed("inc-8"))
+    sealed(store, opened(key(KEYS[1]), key(hostile)))
+    sealed(store, opened(name="inc-8", response=response(store, {})), closed("inc-8"))
     place = ["--store", str(store.store), "--keys", str(store.keys)]
     assert main(["hold", "list", *place]) == CODES["done"]
     out = capsys.readouterr().out
@@ -262,7 +288,7 @@ def test_it_is_listed_with_its_incident(store: Settings, capsys: pytest.CaptureF
 
 
 def test_a_clock_that_is_ahead_of_the_records_ends_no_hold(store: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    sealed(store, opened(key(KEYS[1])), closed())
+    sealed(store, opened(key(KEYS[1]), response=response(store, {})), closed())
     monkeypatch.setattr(incidents, "now", lambda: "2050-01-01T00:00:00Z")
     monkeypatch.setattr(erasing, "now", lambda: "2050-01-01T00:00:00Z")
 

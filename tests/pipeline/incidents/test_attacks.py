@@ -333,7 +333,9 @@ def test_an_incident_is_opened_a_second_time_with_other_rules(scene: Scene, acti
 def test_an_incident_without_rules_has_nobody_who_approves(scene: Scene, action: str) -> None:
     whole = reading.read(scene.settings).of_action(action).opening
     scene.inject(msgspec.structs.replace(whole, incident="in-bare", response=None), None, log="operations")
-    told = scene.act("in-bare")
+    with pytest.raises(UsageError, match="whose the key is cannot be said"):
+        scene.act("in-bare")
+    told = scene.act("in-bare", None)
 
     assert (told.where, told.why) == (Where.DENIED, "no-permit-matched")
 

@@ -51,7 +51,7 @@ from custody.pipeline.incidents.sealing import Desk
 from custody.settings.catalog import Settings
 file, url, token, action, now = sys.argv[1:]
 settings = msgspec.json.decode(Path(file).read_bytes(), type=Settings, dec_hook=lambda kind, value: kind(value))
-desk = Desk(settings=settings, now=lambda: int(now), random=secrets.token_bytes, by="ops@host")
+desk = Desk(settings=settings, now=lambda: int(now), random=secrets.token_bytes, by="machine@host")
 with Operator(url, TokenFile(token)) as operator:
     doing.do(desk, doing.Wanted(action=action), Asked(operator), lambda *_: (), None)
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +18,9 @@ from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
     from custody.pipeline.incidents.acting import Told
+
+
+WORDS = "Write what whoever does it will type or click; that text is what is approved."
 
 
 @click.command("act")
@@ -37,34 +42,35 @@ def ACT(  # noqa: N802
     """Ask to do KIND to each TARGET (a key, or a name of the register) in INCIDENT.
 
     The policies say whether it may be done, is denied (exit code 7; that is sealed, too) or has to be approved. To
-    contain or revoke, the commands that `custody contain` knows are the content unless --content says another.
+    contain or revoke, the narrowest command that `custody contain` knows for each credential is the content unless
+    --content says another; its other ways are only named.
     Nothing is run: whoever does it says so with `custody incident done`.
     """
     from custody.incidents.acting import Draft
-    from custody.pipeline.incidents.acting import STOPPING, act, ways
+    from custody.pipeline.incidents.acting import STOPPING, Ways, act, ways
     from custody.pipeline.incidents.sealing import desk_of
 
     wanted = ActionKind(kind)
-    if not content and wanted in STOPPING:
-        content = ways(settings, target)
-    if not content:
+    found = ways(settings, target) if not content and wanted in STOPPING else Ways(content=content)
+    if not found.content:
         why = "nothing is known that would end it: it is over, or not in the logs that were read"
         raise UsageError(
             "what is to be done is not said",
             found=why if wanted in STOPPING else "",
             expected="--content TEXT, once for each command or path",
-            advice=f"`custody contain {target[0]}` shows what is alive." if wanted in STOPPING else "",
+            advice=f"`custody contain {target[0]}` shows what is alive." if wanted in STOPPING else WORDS,
         )
     draft = Draft(
         kind=wanted,
         targets=target,
         reason=reason,
-        content=content,
+        content=found.content,
         executor=executor,
         until=until,
         break_glass=break_glass,
     )
-    return _tell(act(desk_of(settings), incident, draft, signer_of(sign_with)), settings, as_json=as_json)
+    told = act(desk_of(settings), incident, draft, signer_of(sign_with))
+    return _tell(told, settings, found.others, as_json=as_json)
 
 
 @click.command("request")
@@ -73,17 +79,22 @@ def ACT(  # noqa: N802
 @options.as_json
 def REQUEST(action: str, settings: Settings, as_json: bool) -> None:  # noqa: N802
     """Show the exact text of the request ACTION, and its digest: what is approved is this text and no other."""
+    from custody.cli.incident.summary import summary
     from custody.cli.output import emit
     from custody.model.incidents import text_of
     from custody.pipeline.incidents.reading import read
+    from custody.reports.safe import plain
 
-    found = read(settings).of_action(action).action(action)
+    incident = read(settings).of_action(action)
+    found = incident.action(action)
     assert found is not None
     text = text_of(found.request).decode()
     if as_json:
         leaf = {"log": found.asked.leaf.log, "index": found.asked.leaf.index}
         emit({"action": action, "text": text, "digest": found.asked.digest, "leaf": leaf})
         return
+    if sys.stdout.isatty():  # nothing hidden from who reads it; exact where it is kept
+        text = "\n".join([*summary(incident, found, time.time_ns() // 1000), "", "the exact text:", plain(text)])
     click.echo(text)
     click.echo(f"digest {found.asked.digest}", err=True)
 
@@ -92,13 +103,12 @@ def REQUEST(action: str, settings: Settings, as_json: bool) -> None:  # noqa: N8
 @click.argument("action")
 @click.option("--did", multiple=True, metavar="TEXT", help="What was done.  [default: the content of the request]")
 @click.option("--at", metavar="TIME", help="When it was done, RFC 3339.  [default: now]")
-@click.option("--how", type=click.Choice(["broker", "elsewhere"]), default="elsewhere", show_default=True)
 @click.option("--told", default="", metavar="TEXT", help="What the other system answered.")
 @sign_with
 @options.responding
 @options.as_json
 def DONE(  # noqa: N802
-    action: str, did: tuple[str, ...], at: str | None, how: Literal["broker", "elsewhere"], told: str,
+    action: str, did: tuple[str, ...], at: str | None, told: str,
     sign_with: Path | None, settings: Settings, as_json: bool,
 ) -> int:  # fmt: skip
     """Say that ACTION was done. It is a claim until the target's own log shows it.
@@ -108,7 +118,7 @@ def DONE(  # noqa: N802
     from custody.pipeline.incidents.acting import done
     from custody.pipeline.incidents.sealing import desk_of
 
-    found = done(desk_of(settings), action, did, signer_of(sign_with), at=at, how=how, told=told)
+    found = done(desk_of(settings), action, did, signer_of(sign_with), at=at, told=told)
     return _tell(found, settings, as_json=as_json)
 
 
@@ -134,16 +144,22 @@ def SETTLE(  # noqa: N802
     return _tell(settle(desk_of(settings), action, how, reason, signer_of(sign_with)), settings, as_json=as_json)
 
 
-def _tell(told: Told, settings: Settings, *, as_json: bool) -> int:
+def _tell(told: Told, settings: Settings, others: tuple[str, ...] = (), *, as_json: bool) -> int:
     from custody.cli.incident.page import told_fields
     from custody.cli.incident.saying import put
     from custody.cli.output import note
     from custody.incidents.record import Where
     from custody.model.incidents import Asked
+    from custody.reports.safe import plain
 
     loud = told.where is Where.UNAPPROVED
     why = f"{told.where.value}{f' ({told.why})' if told.why else ''}"
-    put(told.sealed, settings, told_fields(told), [("it is", why.upper() if loud else why)], as_json=as_json)
+    fields = told_fields(told) | ({"other_ways": list(others)} if others else {})
+    put(told.sealed, settings, fields, [("it is", why.upper() if loud else why)], as_json=as_json)
+    if others:
+        note("other ways, which are not asked for (--content asks for one of them instead):")
+        for each in others:
+            note(f"  {plain(each)}")
     if loud:
         note(f"DONE WITHOUT APPROVAL: {told.why}. It is sealed as that.")
     denied = isinstance(told.sealed.step, Asked) and told.where is Where.DENIED

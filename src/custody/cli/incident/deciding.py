@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
@@ -49,7 +49,7 @@ def APPROVE(  # noqa: N802
 ) -> None:
     """Approve the request ACTION exactly as it is sealed.
 
-    Its text and what is signed are printed first. Who asked for it, is to do it or did it cannot approve it.
+    A summary, its text and what is signed are printed first. Who asked for it, is to do it or did it cannot approve it.
     """
     _decide(settings, action, "grant", reason, given, until=until, digest=digest)
 
@@ -130,7 +130,9 @@ def _seal(desk: Desk, prepared: Prepared, given: dict[str, object]) -> None:
     if written is not None:
         _write(Path(str(written)), prepared, as_json=bool(given["as_json"]))
         return
-    for shown in (prepared.about, prepared.text):
+    for line in _summary(prepared, desk.now()):
+        click.echo(line, err=True)
+    for shown in filter(None, (prepared.about, prepared.text)):
         click.echo(plain(shown.decode()), err=True)
     armored = (
         signature(Path(str(key)), prepared.text, DECISION_NAMESPACE)
@@ -139,6 +141,17 @@ def _seal(desk: Desk, prepared: Prepared, given: dict[str, object]) -> None:
     )
     found = decide(desk, prepared, armored)
     tell(found, desk.settings, as_json=bool(given["as_json"]))
+
+
+def _summary(prepared: Prepared, now: int) -> Iterator[str]:
+    """What is decided about, for people; what an owner signs speaks for itself."""
+    from custody.cli.incident.summary import summary
+
+    action = prepared.incident.action(str(getattr(prepared.step, "action", "")))
+    if action is not None:
+        yield from summary(prepared.incident, action, now)
+        yield ""
+        yield "the exact texts of the request, and of what is signed:"
 
 
 def _write(path: Path, prepared: Prepared, *, as_json: bool) -> None:

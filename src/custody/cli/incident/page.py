@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from custody.cli.approving.summary import row
+from custody.cli.approving.summary import LABEL, row
+from custody.cli.incident.next_steps import commands, needs
 from custody.incidents.record import Action, Heard, Incident, Weighed
 from custody.incidents.weighing import WHY, decide_by, granted, needs_review, overdue, reviewed, unapproved, where
 from custody.model.incidents import Claimed, Decided, Done, Reviewed, Vouched
@@ -42,7 +43,7 @@ def status(incident: Incident, now: int, style: Style) -> Iterator[str]:
     yield from row(
         "opened", plain(f"{text(incident.opened.at)} by {_who(incident.opened)}, {leaf(incident.opened.leaf)}")
     )
-    yield from row("rules", f"response file {opening.response or 'none'}")
+    yield from row("rules", plain(f"response file {opening.response or 'none'}"))
     for seed in incident.seeds:
         yield from row("from", plain(f"{seed.kind.value} {seed.value}"))
     for action in incident.actions:
@@ -104,18 +105,21 @@ def told_fields(told: Told) -> dict[str, object]:
     return {**fields_of(told.sealed), "where": told.where.value, "why": told.why}
 
 
-def sealed_lines(sealed: Sealed, more: Sequence[tuple[str, str]] = ()) -> str:
-    """What was sealed, for people."""
+def sealed_lines(sealed: Sealed, more: Sequence[tuple[str, str]] = (), at: str = "") -> str:
+    """What was sealed, for people, and what comes next; ``at`` is how far the action is (a value of ``Where``)."""
     step = sealed.step
     name = getattr(step, "action", "") or step.incident
     rows = [
         (type(step).__name__.lower(), name),
         ("by", sealed.author),
-        ("sealed" if sealed.sealed else "known already", f"{leaf(sealed.leaf)}  digest {sealed.digest}"),
+        ("sealed" if sealed.sealed else "before", f"{leaf(sealed.leaf)}{'' if sealed.sealed else ': already sealed'}"),
+        ("digest", sealed.digest),
         *more,
+        *needs(step, at),
         *(("note", each) for each in sealed.notes),
     ]
-    return "\n".join(line for label, told in rows for line in row(label, plain(told)))
+    lines = [line for label, told in rows for line in row(label, plain(told))]
+    return "\n".join([*lines, *_whole("next", commands(step, at))])
 
 
 def leaf(reference: LeafRef) -> str:
@@ -124,9 +128,16 @@ def leaf(reference: LeafRef) -> str:
 
 
 def _head(incident: Incident, style: Style) -> Iterator[str]:
-    state = "closed" if incident.closed is not None else incident.opening.severity.value
-    yield f"{style.strong(incident.id)}{' ' * max(COLUMNS - len(incident.id) - len(state), 2)}{state}"
+    state = f"{incident.opening.severity.value}, {'open' if incident.closed is None else 'closed'}"
+    name = plain(incident.id)
+    yield f"{style.strong(name)}{' ' * max(COLUMNS - len(name) - len(state), 2)}{state}"
     yield from row("title", plain(incident.opening.title))
+
+
+def _whole(label: str, commands: Sequence[str]) -> Iterator[str]:
+    """Commands on lines of their own, never divided, so that they can be copied."""
+    for number, each in enumerate(commands):
+        yield f"{'' if number else label:<{LABEL}}{plain(each)}"
 
 
 def _who(heard: Heard) -> str:
@@ -147,14 +158,14 @@ def _item(heard: Heard) -> str:
 def _action(action: Action, now: int, style: Style) -> Iterator[str]:
     request, at = action.request, where(action, now).value
     loud = style.warn(at.upper()) if any(unapproved(action, each) for each in action.done) else at
-    yield f"{style.strong(action.id)}  {request.kind.value}{' (BREAK-GLASS)' if request.break_glass else ''}  {loud}"
+    glass = " (BREAK-GLASS)" if request.break_glass else ""
+    yield f"{style.strong(plain(action.id))}  {request.kind.value}{glass}  {loud}"
     yield from row("targets", plain(", ".join(request.targets)))
     yield from row("reason", plain(request.reason))
     yield from row("asked", plain(_told(action.asked)))
     yield from row("policies", plain(_policies(action)))
     yield from row("digest", action.asked.digest)
-    for each in request.content:
-        yield from row("content", plain(each))
+    yield from _whole("content", request.content)
     for weighed in (*action.decisions, *action.reviews):
         yield from row(_verdict(weighed), plain(_decision(weighed)))
     for done in action.done:

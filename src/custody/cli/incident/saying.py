@@ -36,6 +36,6 @@ def put(
     if as_json:
         emit(fields)
     else:
-        click.echo(sealed_lines(sealed, more))
+        click.echo(sealed_lines(sealed, more, str(fields.get("where", ""))))
     if sealed.sealed:
         afterwards(settings)

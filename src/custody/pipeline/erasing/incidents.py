@@ -21,11 +21,11 @@ from contextlib import suppress
 import msgspec
 
 from custody.chains.spellings import canonical
-from custody.errors import NotFound, StoreError
+from custody.errors import NotFound, StoreError, UsageError
 from custody.incidents.record import Heard, Incident, incidents
 from custody.incidents.response import STATEMENT as RESPONSE
 from custody.incidents.scope import scope
-from custody.model.incidents import STEP, Asked, Claimed, Opened, Seed, SeedKind, Step, Widened, step_of
+from custody.model.incidents import STEP, Asked, Claimed, Closed, Opened, Seed, SeedKind, Step, Widened, step_of
 from custody.model.leaf import LeafRef
 from custody.model.times import microseconds, text
 from custody.packs import documents
@@ -66,7 +66,7 @@ def every(reader: Reader, moment: int) -> Holds:
     """
     said = _told(reader)
     heard = tuple(_heard(said))
-    kept = [_hold(each, _ends(each, heard, said), moment) for each in incidents(heard)]
+    kept = [_hold(each, _ends(each, heard, said), moment) for each in incidents(heard, _void(reader, heard))]
     return Holds(holds=(*holds(reader).holds, *sorted(kept, key=lambda each: each.leaf)))
 
 
@@ -125,6 +125,20 @@ def _heard(log: Log) -> Iterator[Heard]:
             step=step,
             digest=sealed_text.digest(data),
         )
+
+
+def _void(reader: Reader, heard: Iterable[Heard]) -> dict[LeafRef, str]:
+    """Closes that end nothing, as everything else that reads incidents finds them; they start no clock.
+
+    Where the policies cannot be asked (without the extra) that is every close: unsure is kept.
+    """
+    closes = {each.leaf for each in heard if isinstance(each.step, Closed)}
+    try:
+        from custody.pipeline.incidents.reading import record_of  # decides again by Cedar, which is an extra
+    except UsageError:
+        return dict.fromkeys(closes, "nobody can say whether the policies let its author close it")
+    counted = {each.closed.leaf for each in (record_of(reader, Log(())).incidents if closes else ()) if each.closed}
+    return dict.fromkeys(closes - counted, "it ends nothing")
 
 
 def _at(said: Said) -> int:

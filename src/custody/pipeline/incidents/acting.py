@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
 from custody.broker.clock import ulid
-from custody.chains.containment import Containment
+from custody.chains.ways import Way
 from custody.errors import NotFound, UsageError
 from custody.incidents import acting
 from custody.incidents.acting import Asking, Draft, moment, named, one_line
@@ -18,9 +17,11 @@ from custody.incidents.weighing import granted, unapproved, where
 from custody.model.incidents import ActionKind, Asked, Done, Settled
 from custody.model.times import text
 from custody.pipeline.contain import containment
+from custody.pipeline.incidents import unfound
 from custody.pipeline.incidents.reading import Record, read
 from custody.pipeline.incidents.saying import Saying, say
 from custody.pipeline.incidents.sealing import Desk, Sealed, Signer
+from custody.reports.words import counted
 from custody.settings.catalog import Settings
 
 SECOND = 1_000_000
@@ -53,7 +54,11 @@ def act(desk: Desk, incident: str, draft: Draft, signer: Signer | None) -> Told:
         asking = Asking(incident=incident, action=name, who=saying.who, now=saying.now)
         return acting.asked(asking, draft, decide(situation, policies), response)
 
-    return _stands(desk, say(desk, incident, make, signer))
+    sealed = say(desk, incident, make, signer)
+    record = read(desk.settings)
+    notes = unfound.executor(record.response(record.one(incident)), draft.executor)
+    notes = (*sealed.notes, *notes, *unfound.targets(desk.settings, draft.targets))
+    return _stands(desk, msgspec.structs.replace(sealed, notes=notes))
 
 
 def done(
@@ -95,25 +100,38 @@ def settle(
     return _stands(desk, say(desk, incident.id, lambda _: step, signer))
 
 
-def ways(settings: Settings, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """The exact commands that stop these credentials and all that descends from them, each with its collateral.
+class Ways(msgspec.Struct, frozen=True, kw_only=True):
+    """What would end credentials: ``content`` one way for each, the narrowest; ``others`` what would, too, instead."""
 
-    Empty where nothing is derived, or nothing is known that would end them.
+    content: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def ways(settings: Settings, targets: tuple[str, ...]) -> Ways:
+    """The exact command that stops each of these credentials and of all that descends from them, with its collateral.
+
+    Ways that do the same are alternatives: only the first, which is the narrowest, is content, so that nobody approves
+    or claims them all. Empty where nothing is derived, or nothing is known that would end them.
     """
-    found: dict[str, None] = {}
+    content: dict[str, str] = {}
+    others: dict[str, str] = {}
     for target in targets:
         try:
-            found.update(dict.fromkeys(_ways(containment(settings, target))))
+            members = containment(settings, target).members
         except NotFound:
             continue
-    return tuple(found)
+        for member in members:
+            for place, way in enumerate(member.ways):
+                (others if place else content).setdefault(way.command, _told(way))
+    return Ways(
+        content=tuple(content.values()),
+        others=tuple(told for command, told in others.items() if command not in content),
+    )
 
 
-def _ways(found: Containment) -> Iterator[str]:
-    for member in found.members:
-        for way in member.ways:
-            other = f"; ends {way.collateral} other live credentials too" if way.collateral else ""
-            yield f"{way.command}  # to {way.action} ({way.effect}{other})"
+def _told(way: Way) -> str:
+    other = f"; ends {counted(way.collateral, 'other live credential')} too" if way.collateral else ""
+    return f"{way.command}  # to {way.action} ({way.effect}{other})"
 
 
 def _worded(draft: Draft) -> Draft:

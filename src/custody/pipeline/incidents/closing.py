@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
 import msgspec
 
 from custody.errors import PolicyDenied, UsageError
-from custody.incidents.acting import MOST_TEXT, check_allowed, left, one_line
-from custody.incidents.policy.asking import CLOSE, Situation
+from custody.incidents.acting import MOST_TEXT, Left, Who, check_allowed, left, one_line
 from custody.incidents.policy.deciding import decide, policies_of
+from custody.incidents.rechecking import closing, who_of
 from custody.incidents.record import Heard, Incident
 from custody.model.incidents import Claimed, Closed, Item, Noted, Reopened, Seed, Widened
 from custody.model.leaf import LeafRef
 from custody.model.times import text
 from custody.model.verdicts import State
+from custody.pipeline.incidents import unfound
 from custody.pipeline.incidents.judging import judged
 from custody.pipeline.incidents.reading import Record, read
 from custody.pipeline.incidents.saying import Saying, say
@@ -34,6 +35,9 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     answers: str = sha256(b"").hexdigest()
     as_of: str | None = None
 
+
+MOST_LEFT = 20
+"""Actions that a refused close names."""
 
 Judge = Callable[[Incident], Judgement]
 
@@ -56,20 +60,22 @@ def close(desk: Desk, name: str, reason: str, judge: Judge, signer: Signer | Non
     told: list[Judgement] = []
 
     def make(saying: Saying) -> Closed:
-        _check_policies(saying)
+        _check_policies(saying.record, saying.incident, saying.who, saying.now)
         told.append(judge(saying.incident))
         found = told[-1]
         return Closed(incident=name, reason=one_line(reason, "--reason"), answers=found.answers, as_of=found.as_of)
 
     def finished(record: Record, heard: Heard) -> None:
+        if heard.signature is not None:  # as it will be read; before it is signed ``make`` has looked
+            _check_policies(record, record.one(name), who_of(heard), heard.at)
         open_ones = left(record.one(name), told[-1].proved, heard.at)
         if open_ones:
             raise UsageError(
                 "not everything is over",
                 where=name,
-                found="; ".join(f"{each.action}: {each.why}" for each in open_ones[:20]),
+                found="; ".join(f"{each.action}: {each.why}" for each in open_ones[:MOST_LEFT]),
                 expected="each action proved by the target's own log, or settled with a reason",
-                advice="`custody incident settle ACTION --how accepted --reason TEXT` accepts one as it is.",
+                advice="\n".join(_what_next(open_ones)),
             )
 
     return say(desk, name, make, signer, finished)
@@ -86,7 +92,8 @@ def widen(desk: Desk, name: str, seeds: tuple[Seed, ...], reason: str, signer: S
     if not seeds:
         raise UsageError("nothing to grow from", expected="--key, --identity, --address, --finding or --alert")
     step = Widened(incident=name, seeds=seeds, reason=one_line(reason, "--reason"))
-    return say(desk, name, lambda _: step, signer)
+    found = say(desk, name, lambda _: step, signer)
+    return msgspec.structs.replace(found, notes=(*found.notes, *unfound.seeds(desk.settings, seeds)))
 
 
 def note(desk: Desk, name: str, told: str, cites: Sequence[LeafRef], signer: Signer | None) -> Sealed:
@@ -110,19 +117,18 @@ def claim(
     return say(desk, name, make, signer)
 
 
-def _check_policies(saying: Saying) -> None:
-    response, incident = saying.record.response(saying.incident), saying.incident
+def _what_next(open_ones: Sequence[Left]) -> Iterator[str]:
+    """A line for each action that is open."""
+    for each in open_ones[:MOST_LEFT]:
+        yield f"{each.action}: {each.advice}"
+    if len(open_ones) > MOST_LEFT:
+        yield f"and {len(open_ones) - MOST_LEFT} more: `custody incident status`"
+
+
+def _check_policies(record: Record, incident: Incident, who: Who, now: int) -> None:
+    response = record.response(incident)
     policies = policies_of(tuple(sorted(response.policies.items())), response.extension)
     if policies is None:
         raise PolicyDenied("the policies that were sealed with the incident cannot decide", reason="no-policies")
-    situation = Situation(
-        kind=CLOSE,
-        now=saying.now,
-        opened=incident.opened.at,
-        severity=incident.opening.severity,
-        author=saying.who.author,
-        signed=saying.who.signed,
-        groups=response.groups_of(saying.who.principals),
-        targets=(incident.id,),
-    )
+    situation = closing(incident.opened, who, now, response)
     check_allowed(decide(situation, policies), "closing the incident")

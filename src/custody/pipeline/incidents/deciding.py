@@ -76,7 +76,7 @@ def decide(desk: Desk, prepared: Prepared, armored: bytes) -> Sealed:
     PolicyDenied and IntentRefused say why it would not count; UsageError where the signature does not hold.
     """
     record = read(desk.settings)
-    signers = signers_text(desk, record, record.one(prepared.incident.id))
+    signers = signers_text(record, record.one(prepared.incident.id))
     if signers is None:
         raise UsageError(
             "whose the key is cannot be said",

@@ -1,6 +1,7 @@
 """An action done by the broker that holds the credentials, and sealed as done with what the broker answered.
 
-1. it may be done: approved, or asked for as break-glass; a re-enablement only with its checklist
+1. it may be done, whatever somebody says was done already: approved by others than who does it, or asked for as
+   break-glass; a re-enablement only with its checklist
 2. every target is one that the broker holds; else nothing is asked of it
 3. the broker is asked, target by target; it seals what it does in its own log, under the action's id
 4. what it answered is sealed. A kill before that leaves the broker's log ahead; running again asks for the same, which
@@ -20,12 +21,17 @@ from custody.incidents.acting import MOST_REASON, named
 from custody.incidents.answered import Lease
 from custody.incidents.checklist import Listed
 from custody.incidents.record import Action, Heard, Incident, Where
-from custody.incidents.weighing import unapproved, where
-from custody.model.incidents import ActionKind, Done, Item
+from custody.incidents.weighing import unapproved, weighed, where
+from custody.ledger import allowed_signers
+from custody.ledger.ssh_keys import fingerprint
+from custody.model.incidents import ActionKind, Done, Item, digest_of
+from custody.model.leaf import LeafRef
+from custody.model.register import Signature
 from custody.model.times import microseconds, text
 from custody.model.verdicts import Best, State
 from custody.pipeline.incidents import acting, closing
-from custody.pipeline.incidents.reading import Record, read
+from custody.pipeline.incidents.reading import OPERATIONS, Record, read
+from custody.pipeline.incidents.saying import signers_text, who_signs
 from custody.pipeline.incidents.sealing import Desk, Sealed, Signer
 
 SECOND = 1_000_000
@@ -113,6 +119,7 @@ def do(desk: Desk, wanted: Wanted, operator: Operator, judge: Judge, signer: Sig
     if before is not None:
         return _known(action, before, desk.now())
     _check(work, desk.now())
+    _check_who(desk, work, signer)
     claimed = _check_items(work, wanted, judge) if action.request.kind is ActionKind.ENABLE else ()
     answers = _answers(desk, work, signer)
     return acting.done(
@@ -144,8 +151,8 @@ def _check(work: _Work, now: int) -> None:
         )
     if work.incident.closed is not None:
         raise UsageError("the incident is closed", where=work.incident.id)
-    at = where(work.action, now)
-    if at not in (Where.READY, Where.DONE, Where.UNAPPROVED):
+    at = where(msgspec.structs.replace(work.action, done=()), now)  # that somebody says it was done allows nothing
+    if at is not Where.READY:
         raise PolicyDenied(
             "it may not be done",
             reason=at.name.lower(),
@@ -153,6 +160,37 @@ def _check(work: _Work, now: int) -> None:
             found=work.action.overruled or at.value,
             expected=Where.READY.value,
             advice="What cannot wait is asked for with --break-glass, and is reviewed.",
+        )
+
+
+def _check_who(desk: Desk, work: _Work, signer: Signer | None) -> None:
+    """PolicyDenied where it would be done without approval once this very person had done it: one who approved it."""
+    action = work.action
+    if action.request.break_glass:
+        return
+    signers, now = signers_text(work.record, work.incident), desk.now()
+    who = who_signs(signer, None if signers is None else allowed_signers.parse(signers, "the allowed signers"), desk)
+    step = Done(incident=work.incident.id, action=action.id, how="broker", did=(), at=str(text(now)))
+    key = "" if signer is None else fingerprint(signer.key)
+    new = Heard(
+        leaf=LeafRef(OPERATIONS, work.record.size),
+        at=now,
+        by=desk.by,
+        step=step,
+        digest=digest_of(step),
+        signature=Signature(method="ssh", principals=who.principals, key=key, anchor="") if who.signed else None,
+    )
+    after = msgspec.structs.replace(action, done=(*action.done, new))
+    incident = msgspec.structs.replace(work.incident, actions=(after,))
+    why = unapproved(weighed(incident, work.record.people(incident)).actions[0], new)
+    if why:
+        raise PolicyDenied(
+            "it may not be done by who asks for that",
+            reason="own-approval",
+            where=action.id,
+            found=f"{who.author}: {why}, once they had done it",
+            expected="somebody who did not approve it",
+            advice="Who does not sign may be anybody of the account: --sign-with KEY says who it is.",
         )
 
 

@@ -20,6 +20,7 @@ from custody.model.incidents import STEP_NAMESPACE, Opened, Seed, SeedKind
 from custody.model.leaf import LeafRef
 from custody.model.times import text
 from custody.model.verdicts import Severity
+from custody.pipeline.incidents import unfound
 from custody.pipeline.incidents.reading import OPERATIONS, Record, read
 from custody.pipeline.incidents.saying import given_signers, signed, who_signs
 from custody.pipeline.incidents.sealing import Desk, Sealed, Signer, known_of, seal
@@ -58,9 +59,13 @@ def open_incident(desk: Desk, wanted: Wanted, signer: Signer | None) -> Sealed:
         who_signs(signer, allowed, desk)
         given = signed(step, signer.sign(incidents.text_of(step), STEP_NAMESPACE), signers or b"", desk.now())
     if known is not None:
-        return Sealed(leaf=known.leaf, step=known.step, digest=known.digest, sealed=False, author=known.author)
+        again = unfound.seeds(desk.settings, wanted.seeds)
+        return Sealed(
+            leaf=known.leaf, step=known.step, digest=known.digest, sealed=False, author=known.author, notes=again
+        )
     found = seal(desk, step, given, _check_new, (STATEMENT, text_of(response)))
-    return msgspec.structs.replace(found, notes=(*found.notes, *_notes(desk.settings, record, response)))
+    notes = (*_notes(desk.settings, record, response), *unfound.seeds(desk.settings, wanted.seeds))
+    return msgspec.structs.replace(found, notes=(*found.notes, *notes))
 
 
 def response_of(settings: Settings, signers: bytes | None = None) -> Response:
@@ -86,10 +91,15 @@ def response_of(settings: Settings, signers: bytes | None = None) -> Response:
 
 
 def seeds_of(settings: Settings, given: Sequence[tuple[SeedKind, str]]) -> tuple[Seed, ...]:
-    """What an incident grows from, each once. NotFound where an alert is no record of the store."""
+    """What an incident grows from, each once.
+
+    NotFound where an alert is no record of the store, or a finding none of the last audit.
+    """
     if len(given) > MOST_SEEDS:
         raise UsageError("too many to start from", found=str(len(given)), expected=f"{MOST_SEEDS} at most")
-    return tuple(dict.fromkeys(_seed(settings, kind, value) for kind, value in given))
+    found = tuple(dict.fromkeys(_seed(settings, kind, value) for kind, value in given))
+    unfound.check_findings(settings, found)
+    return found
 
 
 def leaf_of(settings: Settings, given: str) -> LeafRef:

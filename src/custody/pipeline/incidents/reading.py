@@ -18,7 +18,7 @@ from custody.incidents.response import STATEMENT, Response, response_of
 from custody.incidents.weighing import People, weighed
 from custody.ledger import allowed_signers
 from custody.ledger.allowed_signers import AllowedSigners
-from custody.model.incidents import DECISION, DECISION_NAMESPACE, STEP, STEP_NAMESPACE, Opened, Step, step_of
+from custody.model.incidents import DECISION, DECISION_NAMESPACE, STEP, STEP_NAMESPACE, Closed, Opened, Step, step_of
 from custody.model.leaf import LeafRef
 from custody.model.register import Signature
 from custody.model.times import microseconds
@@ -31,7 +31,7 @@ from custody.store.history import Said
 from custody.store.reader import Reader
 
 try:
-    from custody.incidents.rechecking import rechecked
+    from custody.incidents.rechecking import rechecked, void_close
 except ImportError as error:
     if error.name != "cedarpy":
         raise
@@ -102,11 +102,13 @@ def record_of(reader: Reader, log: Log, known_at: int | None = None) -> Record:
     told = [*_told(reader, OPERATIONS, STEP), *_told(log, approvals.LOG, DECISION)]
     found = [each for each in told if isinstance(each, _Told) and (known_at is None or each.at <= known_at)]
     responses = _responses(reader)
-    pinned = _pinned(found, responses)
-    logs: dict[str, Reader | Log] = {OPERATIONS: reader, approvals.LOG: log}
-    heard = tuple(_heard(each, pinned.get(each.step.incident), logs[each.leaf.log]) for each in found)
+    opened = _openings(found)
+    pinned = _pinned(opened, responses)
+    heard = tuple(_heard(each, pinned.get(each.step.incident)) for each in found)
     parties = _parties(reader)
-    whole = (_judged(each, _response(responses, each.opening), parties) for each in incidents(heard))
+    whole = (
+        _judged(each, _response(responses, each.opening), parties) for each in incidents(heard, _void(heard, responses))
+    )
     return Record(
         incidents=tuple(whole),
         heard=heard,
@@ -153,43 +155,56 @@ def _seen(said: Said) -> int | None:
     return told[0] if isinstance(told, list) and told and isinstance(told[0], int) else None
 
 
-def _heard(told: _Told, pinned: AllowedSigners | None, log: Reader | Log) -> Heard:
+def _heard(told: _Told, pinned: AllowedSigners | None) -> Heard:
     return Heard(
         leaf=told.leaf,
         at=told.at,
         by=told.by,
         step=told.step,
         digest=sealed_text.digest(told.data),
-        signature=_signature(told, pinned, log),
+        signature=_signature(told, pinned),
         seen=told.seen,
     )
 
 
-def _signature(told: _Told, pinned: AllowedSigners | None, log: Reader | Log) -> Signature | None:
-    """Who signed, by SSH alone, and by the pinned signers where there are any."""
+def _signature(told: _Told, pinned: AllowedSigners | None) -> Signature | None:
+    """Who signed, by SSH and the pinned signers alone: where there are none nobody can show who they are."""
     namespace = DECISION_NAMESPACE if told.leaf.log == approvals.LOG else STEP_NAMESPACE
     armored = told.fields.get("signature")
-    if not isinstance(armored, str):
+    if pinned is None or not isinstance(armored, str):
         return None
     try:
-        if pinned is not None:
-            return _verified(told.data, armored.encode(), namespace, pinned, told.at)
-        return signatures.of_statement(log, told.fields, told.data, namespace)
+        return _verified(told.data, armored.encode(), namespace, pinned, told.at)
     except (CustodyError, ValueError):
         return None
 
 
-def _pinned(told: Iterable[_Told], responses: Mapping[str, Response]) -> dict[str, AllowedSigners]:
-    """The allowed signers of each incident: those of the response file that its first opening names."""
-    found: dict[str, AllowedSigners] = {}
-    seen: set[str] = set()
+def _openings(told: Iterable[_Told]) -> dict[str, Opened]:
+    """The first opening of each incident."""
+    found: dict[str, Opened] = {}
     for each in told:
-        if not isinstance(each.step, Opened) or each.leaf.log != OPERATIONS or each.step.incident in seen:
-            continue
-        seen.add(each.step.incident)
-        signers = signers_of(_response(responses, each.step))
-        if signers is not None:
-            found[each.step.incident] = signers
+        if isinstance(each.step, Opened) and each.leaf.log == OPERATIONS:
+            found.setdefault(each.step.incident, each.step)
+    return found
+
+
+def _pinned(opened: Mapping[str, Opened], responses: Mapping[str, Response]) -> dict[str, AllowedSigners]:
+    """The allowed signers of each incident: those of the response file that its first opening names."""
+    signers = {name: signers_of(_response(responses, each)) for name, each in opened.items()}
+    return {name: each for name, each in signers.items() if each is not None}
+
+
+def _void(heard: Iterable[Heard], responses: Mapping[str, Response]) -> dict[LeafRef, str]:
+    """Why closes end nothing: decided again, as every request is."""
+    found: dict[LeafRef, str] = {}
+    opened: dict[str, Heard] = {}
+    for each in heard:
+        if isinstance(each.step, Opened) and each.leaf.log == OPERATIONS:
+            opened.setdefault(each.step.incident, each)
+        first = opened.get(each.step.incident)
+        if isinstance(each.step, Closed) and first is not None and isinstance(first.step, Opened):
+            why = void_close(first, each, _response(responses, first.step))
+            found |= {each.leaf: why} if why else {}
     return found
 
 

@@ -78,7 +78,7 @@ def say(desk: Desk, name: str, make: Make, signer: Signer | None, *more: Check) 
     """
     record = read(desk.settings)
     incident = record.one(name)
-    signers = signers_text(desk, record, incident)
+    signers = signers_text(record, incident)
     allowed = None if signers is None else allowed_signers.parse(signers, "the allowed signers")
     who, now = who_signs(signer, allowed, desk), desk.now()
     step = make(Saying(record=record, incident=incident, who=who, now=now))
@@ -104,10 +104,10 @@ def _given(step: Step, signer: Signer, signers: bytes, who: Who, now: int) -> Si
     return found
 
 
-def signers_text(desk: Desk, record: Record, incident: Incident) -> bytes | None:
-    """The allowed-signers file of an incident: that of its opening, else that of the settings."""
+def signers_text(record: Record, incident: Incident) -> bytes | None:
+    """The allowed-signers file of an incident: that of its opening, and no other, whoever hands one over later."""
     pinned = record.response(incident).signers
-    return pinned.encode() if pinned is not None else given_signers(desk)
+    return None if pinned is None else pinned.encode()
 
 
 def given_signers(desk: Desk) -> bytes | None:

@@ -20,6 +20,7 @@ from custody.broker.clock import Random
 from custody.errors import StoreLocked
 from custody.incidents.acting import Secretive, check_texts, same, standing
 from custody.incidents.record import Heard, Incident, Weighed
+from custody.incidents.weighing import covers
 from custody.ledger.ssh_keys import fingerprint
 from custody.model.incidents import (
     APPROVALS,
@@ -30,6 +31,7 @@ from custody.model.incidents import (
     Decided,
     Opened,
     Reopened,
+    Reviewed,
     Step,
     digest_of,
     text_of,
@@ -178,6 +180,9 @@ def _stands(incident: Incident | None, heard: Heard, new: Heard) -> bool:
         case Decided(action=name):
             action = incident.action(name)
             return action is not None and any(_counts(each, heard) for each in action.decisions)
+        case Reviewed(action=name):
+            action = incident.action(name)
+            return action is not None and covers(action, heard)
     return True
 
 

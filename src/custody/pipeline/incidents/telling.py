@@ -19,6 +19,7 @@ from custody.incidents.forms import Telling, in_order, tellings
 from custody.incidents.record import Heard
 from custody.incidents.signals import Shown
 from custody.incidents.weighing import People
+from custody.model.incidents import Closed
 from custody.model.leaf import LeafRef
 from custody.pipeline.incidents.outbox import Outbox, outbox
 from custody.pipeline.incidents.reading import Record, read
@@ -195,7 +196,9 @@ def _tellings(record: Record, wanted: list[LeafRef]) -> list[Telling]:
             incident = next((each for each in record.incidents if each.id == name), None)
             people = People(persons=Persons(), groups={}) if incident is None else record.people(incident)
             overruled = {each.id: each.overruled for each in (incident.actions if incident is not None else ())}
-            found += tellings(steps, leaves, people, overruled)
+            odd = incident.odd if incident is not None else ()
+            void = {each.heard.leaf: each.why for each in odd if isinstance(each.heard.step, Closed)}
+            found += tellings(steps, leaves, people, overruled, void)
     place = {each.leaf: number for number, each in enumerate(in_order(record.heard))}
     return sorted(found, key=lambda each: place[each.heard.leaf])
 

@@ -102,13 +102,19 @@ def _judged(each: JudgedView, style: Style, columns: int = COLUMNS) -> list[str]
     tail = [each.basis] if each.basis and each.basis != "observed" else []
     tail += [f"would settle it: {each.settles}"] if each.settles else []
     lines = wrapped(f"{each.question}: {'; '.join([each.text, *tail])}", columns - STATE)
-    lines += [line for part in each.parts[:PARTS] for line in wrapped(f"- {part}", columns - STATE)]
-    if len(each.parts) > PARTS:
-        lines.append(f"- and {number(len(each.parts) - PARTS)} more: --json has them")
+    parts = () if repeats(each) else each.parts
+    lines += [line for part in parts[:PARTS] for line in wrapped(f"- {part}", columns - STATE)]
+    if len(parts) > PARTS:
+        lines.append(f"- and {number(len(parts) - PARTS)} more: --json has them")
     laid = labelled(label, lines, STATE)
     if each.leaves:
         laid = ended(laid, _leaves(each), columns)
     return [style.state(each.state, laid[0][:STATE]) + laid[0][STATE:], *laid[1:]]
+
+
+def repeats(each: JudgedView) -> bool:
+    """Whether its one part only says its text again."""
+    return len(each.parts) == 1 and each.parts[0].partition(": ")[2] == each.text
 
 
 def _leaves(each: JudgedView) -> str:
@@ -128,11 +134,12 @@ def _scope(scope: ScopeView, style: Style) -> list[str]:
     lines = listed(counts, ROOM)
     if scope.first_success:
         lines += wrapped(f"successes from {stamp(scope.first_success)} to {stamp(scope.last_success)}", ROOM)
-    for each in [one for one in scope.credentials if not one.apart][:LISTED]:
+    members = [one for one in scope.credentials if not one.apart]
+    for each in members[:LISTED]:
         alive = "ALIVE" if each.alive else "over"
         lines += wrapped(f"{alive}  {each.who} ({each.join}: {each.why})", ROOM)
-    if scope.credentials_total > LISTED:
-        lines.append(f"and {number(scope.credentials_total - LISTED)} more, siblings among them")
+    if scope.credentials_total > (shown := len(members[:LISTED])):
+        lines.append(f"and {number(scope.credentials_total - shown)} more (siblings among them): --json, --html")
     lines += [style.bad(line) for one in scope.surviving[:LISTED] for line in wrapped(f"✗ session open: {one}", ROOM)]
     lines += [line for one in scope.unknown for line in wrapped(f"nothing was found for {one}", ROOM)]
     lines += ["the lists are cut off here"] if scope.cut_off else []

@@ -1,0 +1,242 @@
+"""What the evidence says of planted incidents, held against what is true of them.
+
+*Wrong* is what is claimed and not so: an outcome that is proved or violated and is not, a credential in the scope by
+exact links that does not descend from the target, one that is called over while it lives, an answer whose verdict its
+incident does not bear out. What is true and not claimed is *not known*.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from accuracy.planted_incidents import MINUTE, NEVER, Case, cases, over
+from custody.chains.credentials import PROPAGATION
+from custody.incidents import answers, conduct, exposure
+from custody.incidents.scope import scope
+from custody.incidents.seen import Scope
+from custody.model.incidents import ActionKind, Seed, SeedKind
+from custody.model.verdicts import Question, State
+from custody.pipeline.incidents.judging import Evidence, grounds_of, judged_in
+from custody.pipeline.tables import Answers
+from custody.simulation.truth import Credential, Session, Truth
+from custody.simulation.world import THIEF
+
+LOUD = (State.PROVED, State.VIOLATED)
+FROM_THIEF = ("stolen-key", "break-glass-used")
+"""Faults that use credentials from the thief's address: all keys of the first, one role of the second."""
+OUTCOME, BELOW, LIVING = "incident: outcome", "incident: descendants", "incident: alive"
+_LAST = """
+    SELECT c.key, c.last_success FROM judged c WHERE c.last_success IS NOT NULL AND c.key IN (SELECT unnest(?))
+"""
+
+
+class Counted(msgspec.Struct):
+    """Right, wrong and not known of each question, and what was wrong in words; adds up over estates."""
+
+    questions: dict[str, Counter[str]] = msgspec.field(default_factory=dict)
+    wrong: list[str] = msgspec.field(default_factory=list)
+    incidents: int = 0
+
+    def add(self, question: str, kind: str, words: str) -> None:
+        """One answer more."""
+        self.questions.setdefault(question, Counter())[kind] += 1
+        if kind == "wrong":
+            self.wrong.append(f"{question}: {words}")
+
+
+def count(truth: Truth, tables: Answers, counted: Counted) -> None:
+    """Plant the incidents of an estate, ask for the evidence of each, and count."""
+    truly = Truly(
+        names=_names(truth, tables),
+        in_vain=frozenset(
+            each.key
+            for each in truth.expected
+            if each.question == Question.END_EFFECTIVE and State.PROVED not in each.states
+        ),
+        ahead=max((each.ahead for each in truth.skews), default=0),
+        until=truth.until,
+        exposed=_subjects(truth, "exposed-key"),
+        abused=_subjects(truth, "stolen-key") | _subjects(truth, "shared-key"),
+    )
+    for case in cases(truth):
+        evidence = judged_in(tables, case.incident(), truth.until + 60 * MINUTE)
+        counted.incidents += 1
+        where = f"seed {truth.seed}: {case.target.kind} {case.target.key}"
+        _outcome(case, evidence, _states(case, case.shown, truly, tables), where, counted)
+        _descendants(case, evidence.scope, truly.names, where, counted)
+        _alive(case, evidence.scope, truly.names, where, counted)
+        _answers(case, evidence, truly, tables, where, counted)
+        _points(case, evidence, truly, tables, where, counted)
+        _touched(case, evidence, truly, where, counted)
+    _from_addresses(truth, tables, truly, counted)
+
+
+def _subjects(truth: Truth, fault: str) -> frozenset[str]:
+    return frozenset(each.subject for each in truth.planted if each.fault == fault)
+
+
+def _names(truth: Truth, tables: Answers) -> dict[str, str]:
+    """Every name of a credential, custody's and the estate's own, to the key that the truth has for it."""
+    found = {alias: each.key for each in truth.credentials for alias in (each.key, *each.aliases)}
+    for key, target in tables.engine.rows("SELECT key, target FROM aliases"):
+        first, second = str(key), str(target)
+        if first in found or second in found:
+            known = found.get(first) or found[second]
+            found.setdefault(first, known)
+            found.setdefault(second, known)
+    return found
+
+
+class Truly(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of an estate beside its cases: all names, the ends that are planted without effect, skew (µs)."""
+
+    names: dict[str, str]
+    in_vain: frozenset[str]
+    ahead: int
+    until: int
+    exposed: frozenset[str]
+    abused: frozenset[str]
+
+
+def _states(case: Case, keys: frozenset[str], truly: Truly, tables: Answers) -> frozenset[State]:
+    """The states that are true of ``keys``: proved where all ended and nothing outlived that, violated else."""
+    spelt = sorted(name for name, key in truly.names.items() if key in keys)
+    rows = tables.engine.rows(_LAST, [spelt])
+    late = max((int(str(time)) for _, time in rows), default=0) - truly.ahead - case.done
+    family = [each for each in case.family if each.key in keys]
+    gaps = [_gap(family, each) for each in case.sessions if each.credential in keys]
+    found = set()
+    if late > 0 or max(gaps, default=0) > 0 or keys & truly.in_vain:
+        found.add(State.VIOLATED)
+    ended = all((over(each) or NEVER) <= truly.until for each in family)
+    if ended and late <= PROPAGATION + MINUTE and max(gaps, default=0) <= MINUTE and not keys & truly.in_vain:
+        found.add(State.PROVED)
+    return frozenset(found)
+
+
+def _surviving(case: Case, keys: frozenset[str], truly: Truly, tables: Answers) -> frozenset[State]:
+    """The same of what survives: what outlived its end, and is over by now, does not."""
+    found = _states(case, keys, truly, tables)
+    ended = all((over(each) or NEVER) <= truly.until for each in case.family)
+    closed = all((each.closed or NEVER) <= truly.until for each in case.sessions)
+    return found | {State.PROVED} if ended and closed and not keys & truly.in_vain else found
+
+
+def _gap(family: Sequence[Credential], session: Session) -> int:
+    """For how long a session truly outlived its credential (µs)."""
+    end = next((over(each) for each in family if each.key == session.credential), None)
+    return 0 if end is None else (NEVER if session.closed is None else session.closed) - end
+
+
+def _outcome(case: Case, evidence: Evidence, true: frozenset[State], where: str, counted: Counted) -> None:
+    (outcome,) = evidence.outcomes
+    if case.kind is ActionKind.ROTATE and not case.renewed:
+        true -= {State.PROVED}
+    state = State(outcome.judged.state)
+    kind = _kind(state, true)
+    counted.add(
+        f"{OUTCOME} of {case.kind.value}", kind, f"{where} is {state}, not {sorted(true)}: {outcome.judged.text[:300]}"
+    )
+
+
+def _kind(state: State, true: frozenset[State]) -> str:
+    return "not known" if state not in LOUD else "right" if state in true else "wrong"
+
+
+def _descendants(case: Case, scope: Scope, names: Mapping[str, str], where: str, counted: Counted) -> None:
+    true = {each.key for each in case.family}
+    told = {names.get(each.key, each.key) for each in scope.credentials if each.join == "exact" and not each.apart}
+    for key in sorted(told | true):
+        kind = "right" if key in told & true else "not known" if key in true else "wrong"
+        counted.add(BELOW, kind, f"{where}: {key} is in the scope by exact links")
+
+
+def _alive(case: Case, scope: Scope, names: Mapping[str, str], where: str, counted: Counted) -> None:
+    """Whether what is called over is over: that something lives on is never more than nothing known of its end."""
+    known = {each.key: each for each in case.family}
+    for each in scope.credentials:
+        truly = known.get(names.get(each.key, each.key))
+        if truly is None or scope.as_of is None:
+            continue
+        lives = (over(truly) or NEVER) > scope.as_of
+        kind = "right" if each.alive == lives else "not known" if each.alive else "wrong"
+        counted.add(LIVING, kind, f"{where}: {each.key} is called over and lives")
+
+
+def _answers(case: Case, evidence: Evidence, truly: Truly, tables: Answers, where: str, counted: Counted) -> None:
+    """Each of the answers whose truth follows from how the incident was planted."""
+    everything = frozenset(each.key for each in case.family)
+    true: dict[str, frozenset[State]] = {
+        answers.VERIFIED: _states(case, case.shown, truly, tables),
+        answers.SURVIVES: _surviving(case, everything, truly, tables),
+        answers.CHANGED: _states(case, case.shown, truly, tables) - {State.VIOLATED},
+        answers.LACKS: frozenset(),
+        conduct.WHO: frozenset({State.PROVED} if case.signed else ()),
+        conduct.INSIDE: _inside(case),
+    }
+    for each in evidence.answers:
+        if each.question in true:
+            right = true[each.question]
+            words = f"{where} is {each.state}, not {sorted(right)}: {each.text[:300]}"
+            counted.add(f"incident: {each.question}", _kind(State(each.state), right), words)
+
+
+def _inside(case: Case) -> frozenset[State]:
+    """What is true of how people went about it: approved by another before it was done, and who asked signed."""
+    if case.early or not case.separate:
+        return frozenset({State.VIOLATED})
+    return frozenset({State.PROVED} if case.signed else ())
+
+
+_POINT = re.compile(r"(exposure|first abuse|detection|containment): (\S+) \((\w+)\)")
+
+
+def _points(case: Case, evidence: Evidence, truly: Truly, tables: Answers, where: str, counted: Counted) -> None:
+    """What is proved of the way from exposure to containment: the planted exposure and theft, the opening, the end."""
+    everything = frozenset(each.key for each in case.family)
+    true = {
+        "exposure": case.target.key in truly.exposed,
+        "first abuse": case.target.key in truly.abused,
+        "detection": True,
+        "containment": State.PROVED in _states(case, everything, truly, tables),
+    }
+    (found,) = (each for each in evidence.answers if each.question == exposure.QUESTION)
+    for name, at, grade in (each.groups() for part in found.parts if (each := _POINT.match(part))):
+        kind = "not known" if grade != "proved" else "right" if true[name] else "wrong"
+        counted.add(f"incident: {name}", kind, f"{where}: {at} is {grade}")
+
+
+def _touched(case: Case, evidence: Evidence, truly: Truly, where: str, counted: Counted) -> None:
+    """What is called touched, for sure, was used by the target or what descends from it, and not more often."""
+    known = {each.key: each for each in case.family}
+    (found,) = (each for each in evidence.answers if each.question == answers.TOUCHED)
+    counts: Counter[str] = Counter()
+    for each in evidence.scope.touched:
+        if each.what in ("resource", "secret"):
+            counts[truly.names.get(each.by, each.by)] += each.count
+    for key, times in counts.items():
+        right = key in known and times <= sum(known[key].records.values())
+        kind = "not known" if found.state not in LOUD else "right" if right else "wrong"
+        counted.add(f"incident: {answers.TOUCHED}", kind, f"{where}: {times} records of {key}")
+
+
+def _from_addresses(truth: Truth, tables: Answers, truly: Truly, counted: Counted) -> None:
+    """An incident that starts with the thief's address reaches what is used from there by faults, and no other."""
+    grounds = grounds_of(tables, truth.until + 60 * MINUTE)
+    planted = [each for each in truth.planted if each.fault in FROM_THIEF]
+    if not planted:
+        return
+    true = {key for each in planted for key in (each.subject, *each.keys) if not key.startswith("aws_instance:")}
+    stolen = {key for each in planted if each.fault == "stolen-key" for key in (each.subject, *each.keys)} & true
+    found = scope(grounds, [Seed(kind=SeedKind.ADDRESS, value=THIEF)])
+    told = {truly.names.get(each.key, each.key) for each in found.credentials if each.depth == 0 and not each.apart}
+    for key in sorted(told | stolen):
+        kind = "right" if key in told & true else "not known" if key in stolen else "wrong"
+        counted.add("incident: from an address", kind, f"seed {truth.seed}: {key} is reached from {THIEF}")
+    for each in found.credentials:
+        kind = "wrong" if each.join == "exact" else "right"
+        counted.add("incident: grade from an address", kind, f"seed {truth.seed}: {each.key} is exact")

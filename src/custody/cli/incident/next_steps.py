@@ -1,0 +1,67 @@
+"""What to type after a step of an incident: who is under way should not have to look for the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from custody.cli.approving.summary import lasting
+from custody.incidents.record import Where
+from custody.model.incidents import Asked, Closed, Decided, Done, Opened, Step
+
+SIGNED = "--reason TEXT --sign-with KEY"
+
+
+def needs(step: Step, at: str) -> Iterator[tuple[str, str]]:
+    """What a request still needs from people, labelled; ``at`` is how far it is (a value of ``Where``)."""
+    if not isinstance(step, Asked):
+        return
+    asked = step.decision.asked
+    if step.break_glass and at == Where.READY:
+        yield "needs", f"a second person by {step.second_by}, a review by somebody else by {step.review_by}"
+    elif at == Where.WAITING and asked is not None:
+        yield (
+            "needs",
+            f"{asked.count} of {asked.group} within {lasting(asked.within)}: not who asked, nor who is to do it",
+        )
+    elif at == Where.DENIED:
+        denied = ", ".join(each.id for each in step.decision.policies)
+        yield "because", f"{denied} forbids it" if denied else "no policy allows it"
+        if step.decision.context.get("signed") == "false":
+            yield "needs", "a signature: ask again with --sign-with KEY"
+
+
+def commands(step: Step, at: str) -> tuple[str, ...]:
+    """The next commands, each to be copied whole; none where nothing follows by itself."""
+    match step:
+        case Opened():
+            widen = f"custody incident widen {step.incident} --key CREDENTIAL {SIGNED}"
+            return (
+                f"custody incident show {step.incident}" if step.seeds else widen,
+                f"custody incident act {step.incident} contain TARGET {SIGNED}",
+            )
+        case Asked():
+            return _asked(step, at)
+        case Decided(verdict="grant"):
+            return (
+                f"custody incident status {step.incident}",
+                f"custody incident done {step.action} --sign-with KEY",
+            )
+        case Decided(verdict="deny"):
+            return (f"custody incident settle {step.action} --how withdrawn {SIGNED}",)
+        case Done():
+            review = f"custody incident review {step.action} --verdict justified {SIGNED}"
+            return (*((review,) if at == Where.UNAPPROVED else ()), f"custody incident show {step.incident}")
+        case Closed():
+            return (f"custody pack --incident {step.incident} -o FILE.zip",)
+        case _:
+            return ()
+
+
+def _asked(step: Asked, at: str) -> tuple[str, ...]:
+    request, approve = f"custody incident request {step.action}", f"custody incident approve {step.action} {SIGNED}"
+    if at == Where.WAITING:
+        return (request, approve)
+    if at != Where.READY:
+        return ()
+    done = f"custody incident done {step.action} --sign-with KEY"
+    return (done, approve) if step.break_glass else (done,)
