@@ -118,12 +118,23 @@ def _states(case: Case, keys: frozenset[str], truly: Truly, tables: Answers) -> 
     return frozenset(found)
 
 
+def _by_the_server(credential: Credential) -> bool:
+    """Whether its end is one that the database itself records: the broker's roles are locked and dropped there."""
+    of_broker = credential.key.startswith("db_role:postgresql:cc_")
+    return of_broker and credential.ended_by in ("credential.revoke", "credential.drop")
+
+
 def _surviving(case: Case, keys: frozenset[str], truly: Truly, tables: Answers) -> frozenset[State]:
-    """The same of what survives: what outlived its end, and is over by now, does not."""
+    """The same of what survives: what outlived its end, and is over by now, does not.
+
+    Of an end that was in vain only the server's own word counts: a role that is locked opens no new session, one that
+    only its broker thinks gone does.
+    """
     found = _states(case, keys, truly, tables)
     ended = all((over(each) or NEVER) <= truly.until for each in case.family)
     closed = all((each.closed or NEVER) <= truly.until for each in case.sessions)
-    return found | {State.PROVED} if ended and closed and not keys & truly.in_vain else found
+    vain = any(each.key in truly.in_vain and not _by_the_server(each) for each in case.family)
+    return found | {State.PROVED} if ended and closed and not vain else found
 
 
 def _gap(family: Sequence[Credential], session: Session) -> int:
