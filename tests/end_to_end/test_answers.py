@@ -150,6 +150,7 @@ def test_the_root_is_written_alike_everywhere(real_store: Store) -> None:
     assert len(base64.b64decode(root or "", validate=True)) == 32
 
 
+@pytest.mark.slow
 def test_the_demo_gives_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, found = object_of(capsys, "demo", "--folder", str(tmp_path / "demo"))
 

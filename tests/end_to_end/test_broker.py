@@ -156,6 +156,7 @@ def test_leases_survive_a_kill_and_what_was_handed_over_is_still_known(broker: B
     assert decoded(seen.content)["standing"] == "live"
 
 
+@pytest.mark.slow
 def test_a_second_broker_stands_by_and_takes_over(broker: BrokerProcess) -> None:
     text = (broker.folder / "broker.toml").read_text()
     other = BrokerProcess.__new__(BrokerProcess)

@@ -126,6 +126,7 @@ def test_nothing_secret_is_in_it(files: Files) -> None:
     assert [name for name, data in files.items() if b"<script>alert" in data and name.endswith(".html")] == []
 
 
+@pytest.mark.slow
 def test_the_same_store_gives_the_same_bytes(pack: tuple[Packed, Path], later: Played, tmp_path: Path) -> None:
     other = later.begin("another one", key_of(2))
     add(later.settings, "case-7", Scope(everything=True), "Example v. Example", None)
@@ -163,6 +164,7 @@ def test_what_was_decided_a_moment_ago_is_in_it(later: Played, tmp_path: Path) -
     assert again.sha256 == found.sha256
 
 
+@pytest.mark.slow
 def test_an_incident_that_reaches_nothing_and_has_no_decisions_has_a_pack_all_the_same(
     later: Played, tmp_path: Path
 ) -> None:
