@@ -168,7 +168,7 @@ def test_a_changed_file_is_refused(desk: Desk) -> None:
 
 
 def test_a_signature_for_something_else_is_refused(desk: Desk) -> None:
-    refused(desk, desk.signed(ANN, space="file"), "another purpose")
+    assert refused(desk, desk.signed(ANN, space="file"), "another purpose").found == "namespace 'file'"
 
 
 @pytest.mark.parametrize(

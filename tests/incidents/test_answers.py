@@ -14,8 +14,8 @@ from custody.incidents.grounds import Grounds
 from custody.incidents.outcomes import outcomes
 from custody.incidents.record import Incident
 from custody.incidents.scope import scope
-from custody.incidents.seen import Judged
 from custody.model.broker_terms import Verdict
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, SeedKind
 from custody.pipeline.incidents.judging import judged
 from custody.store.writer import Writer

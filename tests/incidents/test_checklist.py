@@ -9,7 +9,7 @@ from custody.incidents.checklist import checklist, of_targets
 from custody.incidents.grounds import Grounds
 from custody.incidents.outcomes import enabled, outcomes
 from custody.incidents.scope import scope
-from custody.incidents.seen import Judged
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Item, SeedKind
 from custody.model.leaf import LeafRef
 from custody.model.report import Certificate

@@ -17,7 +17,8 @@ from custody.incidents.grounds import Grounds
 from custody.incidents.outcomes import facts, outcomes
 from custody.incidents.record import Incident
 from custody.incidents.scope import scope
-from custody.incidents.seen import Judged, Outcome
+from custody.incidents.seen import Outcome
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Item, SeedKind
 from custody.model.leaf import LeafRef
 from tests.incidents.evidence_estate import ACCOUNT, CONTRACT, OWNED, Trail, akid, at, key, user

@@ -4,7 +4,7 @@ from custody.model.incident_view import (
     ActionView,
     CheckView,
     IncidentView,
-    JudgedView,
+    Judged,
     LaneView,
     MissingView,
     MomentView,
@@ -61,7 +61,7 @@ def contained() -> ActionView:
         done=(told("ann@example.com", "12:25:00", "says to have done contain", 3004, cites=(leaf(4, "approvals"),)),),
         said_at=at("12:24:30"),
         outcome=OutcomeView(
-            judged=JudgedView(
+            judged=Judged(
                 question="contain had its effect",
                 state="proved",
                 text="the key ended at 12:24:31, and nothing succeeded with it afterwards",
@@ -93,7 +93,7 @@ def revoked() -> ActionView:
         done=(told("account:oncall", "12:31:00", "says to have done revoke", 3011, why="it was done as break-glass"),),
         said_at=at("12:30:20"),
         outcome=OutcomeView(
-            judged=JudgedView(
+            judged=Judged(
                 question="revoke had its effect",
                 state="violated",
                 text="the role was dropped, and a session that it opened went on",
@@ -208,18 +208,18 @@ def sample_incident() -> IncidentView:
         notes=(told("ben@example.com", "12:40:00", f"notes: {HOSTILE}", 3020, cites=(leaf(1311),)),),
         actions=(contained(), revoked()),
         answers=(
-            JudgedView(question="who asked, who approved, by which policy", state="unproven", best="claimed",
+            Judged(question="who asked, who approved, by which policy", state="unproven", best="claimed",
                        text="an account asked for one of two actions", settles="a signed request",
                        parts=("contain: asked by ann@example.com", "revoke: asked by account:oncall"),
                        leaves=(leaf(3001), leaf(3010))),
-            JudgedView(question="was revocation verified", state="violated", text="a session survived",
+            Judged(question="was revocation verified", state="violated", text="a session survived",
                        basis="observed", leaves=tuple(leaf(1800 + n) for n in range(9)), count=9),
-            JudgedView(question="which evidence is missing", state="n/a", text=HOSTILE),
+            Judged(question="which evidence is missing", state="n/a", text=HOSTILE),
         ),
         checks=(
             CheckView(identity="payments", items=(
-                JudgedView(question="new credential", state="open", text="none was issued since"),
-                JudgedView(question="owner signs", state="proved", text="signed", basis="observed"),
+                Judged(question="new credential", state="open", text="none was issued since"),
+                Judged(question="owner signs", state="proved", text="signed", basis="observed"),
             )),
         ),
         scope=sample_scope(),

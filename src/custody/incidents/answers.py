@@ -10,8 +10,9 @@ from custody.incidents.endings import Facts
 from custody.incidents.grounds import Grounds
 from custody.incidents.outcomes import facts, over_by_now
 from custody.incidents.record import Incident
-from custody.incidents.seen import Judged, Missing, Outcome, Reached, Scope, Touched
+from custody.incidents.seen import Missing, Outcome, Reached, Scope, Touched
 from custody.incidents.touched import KINDS
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind
 from custody.model.times import text
 from custody.model.verdicts import Basis, Best, State

@@ -14,7 +14,8 @@ from custody.incidents.grounds import LOG, SKEW, Credential, Grounds, credential
 from custody.incidents.outcomes import descended, done_at, facts, moment_of
 from custody.incidents.record import Heard, Incident
 from custody.incidents.seeds import of_name
-from custody.incidents.seen import Judged, Outcome, Scope
+from custody.incidents.seen import Outcome, Scope
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Claimed, Item, Vouched
 from custody.model.leaf import LeafRef
 from custody.model.report import Certificate

@@ -14,10 +14,11 @@ from custody.incidents.grounds import Grounds, apart, credentials
 from custody.incidents.outcomes import moment_of, said_at
 from custody.incidents.record import Action, Heard, Incident
 from custody.incidents.seeds import of_name
-from custody.incidents.seen import Judged, Outcome
+from custody.incidents.seen import Outcome
 from custody.incidents.weighing import granted, overdue, reviewed, seconded, unapproved
 from custody.model.broker_terms import Verdict
 from custody.model.contracts import Hours
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind
 from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Best, State

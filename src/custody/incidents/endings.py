@@ -14,9 +14,9 @@ from custody.chains.credentials import AT_ONCE, PROPAGATION
 from custody.engine.duck import Engine
 from custody.incidents import saying
 from custody.incidents.grounds import SKEW, Credential, Grounds, Session, apart, chosen, refs
-from custody.incidents.seen import Judged
 from custody.model.contracts import EMPTY
 from custody.model.effects import said
+from custody.model.incident_view import Judged
 from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Best, Question, State, Verdict
 from custody.rules import judging

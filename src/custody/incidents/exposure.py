@@ -18,7 +18,8 @@ from custody.incidents.endings import Facts
 from custody.incidents.grounds import LOG, Grounds, chosen, refs
 from custody.incidents.outcomes import done_at, moment_of
 from custody.incidents.record import Incident
-from custody.incidents.seen import Judged, Reached, Scope
+from custody.incidents.seen import Reached, Scope
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, SeedKind
 from custody.model.leaf import LeafRef
 from custody.model.times import duration, text

@@ -9,7 +9,7 @@ import msgspec
 from custody.chains.credentials import PROPAGATION
 from custody.incidents import endings, saying
 from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, chosen, credentials, descendants, refs
-from custody.incidents.seen import Judged
+from custody.model.incident_view import Judged
 from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Best, State, Verdict
 from custody.rules.settling import grants_of, issuer_log

@@ -19,9 +19,10 @@ from custody.incidents.giving import Times
 from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, credentials, descendants, refs, sessions
 from custody.incidents.record import Action, Heard, Incident, Where, lapses
 from custody.incidents.seeds import of_name
-from custody.incidents.seen import Judged, Outcome, Scope
+from custody.incidents.seen import Outcome, Scope
 from custody.incidents.weighing import denied, granted, refused, where
 from custody.model.broker_terms import Verdict
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Done
 from custody.model.times import microseconds, text
 from custody.model.verdicts import Best, State

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from custody.model.incident_view import Judged
 from custody.model.leaf import LeafRef
 
 Party = Literal["system", "person", "custody"]
@@ -80,23 +81,6 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...] = ()
     unknown: tuple[str, ...] = ()
     cut_off: bool = False
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer: ``state``, ``basis`` and ``best`` are words of ``model.verdicts``; ``parts`` the details in order.
-
-    ``settles`` names the source or field that would settle what is unproven.
-    """
-
-    question: str
-    state: str
-    text: str
-    basis: str | None = None
-    best: str | None = None
-    settles: str | None = None
-    parts: tuple[str, ...] = ()
-    leaves: tuple[LeafRef, ...] = ()
-    count: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from custody.incidents.record import Action, Heard, Incident, Weighed
-from custody.incidents.seen import Judged, Outcome
+from custody.incidents.seen import Outcome
 from custody.incidents.steps import told as words
 from custody.incidents.steps import why_said
 from custody.incidents.weighing import overdue, unapproved, where
 from custody.model.broker_terms import Decision, Verdict
-from custody.model.incident_view import ActionView, JudgedView, OutcomeView, Told
+from custody.model.incident_view import ActionView, OutcomeView, Told
 from custody.model.incidents import Claimed, Done, Noted, Step
 from custody.model.leaf import LeafRef
 from custody.model.times import text
@@ -79,24 +79,9 @@ def action(each: Action, incident: Incident, now: int, outcome: Outcome | None) 
     )
 
 
-def judged(answer: Judged) -> JudgedView:
-    """An answer."""
-    return JudgedView(
-        question=answer.question,
-        state=answer.state,
-        text=answer.text,
-        basis=answer.basis,
-        best=answer.best,
-        settles=answer.settles,
-        parts=answer.parts,
-        leaves=answer.leaves,
-        count=answer.count,
-    )
-
-
 def _outcome(outcome: Outcome) -> OutcomeView:
     return OutcomeView(
-        judged=judged(outcome.judged),
+        judged=outcome.judged,
         observed_at=text(outcome.observed_at),
         last_success_after=text(outcome.last_success_after),
         surviving=outcome.surviving,

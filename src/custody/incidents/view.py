@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from custody.incidents.record import Incident
-from custody.incidents.seen import Judged, Moment, Outcome, Reached, Scope, Touched
+from custody.incidents.seen import Moment, Outcome, Reached, Scope, Touched
 from custody.incidents.timeline import Moments
-from custody.incidents.told import action, judged, step
+from custody.incidents.told import action, step
 from custody.model.incident_view import (
     CheckView,
     IncidentView,
+    Judged,
     LaneView,
     MissingView,
     MomentView,
@@ -74,10 +75,9 @@ def view(incident: Incident, judgement: Judgement, moments: Moments, rests: Rest
         notes=tuple(step(each, incident) for each in incident.heard if isinstance(each.step, Noted)),
         claims=tuple(step(each, incident) for each in (*incident.claims, *incident.vouched)),
         actions=tuple(action(each, incident, rests.now, outcomes.get(each.id)) for each in incident.actions),
-        answers=tuple(map(judged, judgement.answers)),
+        answers=tuple(judgement.answers),
         checks=tuple(
-            CheckView(identity=name, items=tuple(map(judged, items)))
-            for name, items in sorted(judgement.checklist.items())
+            CheckView(identity=name, items=tuple(items)) for name, items in sorted(judgement.checklist.items())
         ),
         scope=scope(judgement.scope),
         missing=tuple(MissingView(what=e.what, source=e.source, settles=e.settles) for e in judgement.scope.missing),

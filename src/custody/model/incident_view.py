@@ -30,7 +30,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     cites: tuple[LeafRef, ...] = ()
 
 
-class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """One answer with its verdict, what it rests on, its details in order, and the leaves that it cites."""
 
     question: str
@@ -47,7 +47,7 @@ class JudgedView(msgspec.Struct, frozen=True, kw_only=True):
 class OutcomeView(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an action by the target's own log: the verdict, and the last success that was seen after it."""
 
-    judged: JudgedView
+    judged: Judged
     observed_at: str | None = None
     last_success_after: str | None = None
     surviving: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class CheckView(msgspec.Struct, frozen=True, kw_only=True):
     """The checklist of one identity."""
 
     identity: str
-    items: tuple[JudgedView, ...]
+    items: tuple[Judged, ...]
 
 
 class ReachedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,7 +233,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Told, ...] = ()
     claims: tuple[Told, ...] = ()
     actions: tuple[ActionView, ...] = ()
-    answers: tuple[JudgedView, ...] = ()
+    answers: tuple[Judged, ...] = ()
     checks: tuple[CheckView, ...] = ()
     scope: ScopeView = ScopeView()
     missing: tuple[MissingView, ...] = ()

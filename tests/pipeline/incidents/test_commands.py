@@ -66,7 +66,7 @@ def line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
         person: Person = PEOPLE[Path(command[-1]).name]
         return subprocess.CompletedProcess(command, 0, person.sign(input, space=command[4]))
 
-    monkeypatch.setattr("custody.cli.incident.signing.subprocess.run", run)
+    monkeypatch.setattr("custody.cli.ssh_keygen.subprocess.run", run)
     return Line(tmp_path, capsys)
 
 

@@ -26,9 +26,9 @@ from custody.errors import BrokerError, CustodyError, IdentityRefused, NotFound,
 from custody.incidents.answered import lives_on
 from custody.incidents.checklist import Listed
 from custody.incidents.record import Incident, Where
-from custody.incidents.seen import Judged
 from custody.incidents.weighing import where
 from custody.model.brokered import Contained, Enabled, EndAsked
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Done, Item, Noted
 from custody.model.verdicts import Best, State
 from custody.pipeline.incidents import acting, doing

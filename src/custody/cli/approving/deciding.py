@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 import msgspec
 
 from custody.cli.register.signing import given_of, signing
+from custody.cli.ssh_keygen import command, signature
 from custody.errors import UsageError
 from custody.settings.catalog import Settings
 
@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-_SSH_KEYGEN = ("ssh-keygen", "-Y", "sign", "-n", "custody-approval", "-f")
+NAMESPACE = "custody-approval"
 
 broker_file = click.option("--broker-file", type=_FILE, metavar="FILE", help="The broker's file: who may approve.")
 digest = click.option("--digest", metavar="HEX", help="The digest of the request that you were shown.")
@@ -88,7 +88,7 @@ def _write(path: Path, prepared: Prepared, *, as_json: bool) -> None:
     if as_json:
         emit({"request": prepared.shown.request.request, "digest": prepared.shown.digest, "file": str(path)})
     note(f"wrote {path}; nothing is sealed. Sign it, then decide again with the same options:")
-    note(f"  {' '.join(_SSH_KEYGEN)} KEY {path}")
+    note(f"  {' '.join(command(NAMESPACE))} KEY {path}")
     note(f"  … --signature {path}.sig")
 
 
@@ -100,18 +100,8 @@ def _signed(options: dict[str, object], text: bytes, folder: Path) -> Given:
         return given
     if any(getattr(given, name) is not None for name in given.__struct_fields__):
         raise UsageError("two ways to sign", expected="--sign-with, or --signature, or a token")
-    command = [*_SSH_KEYGEN, str(key)]
-    click.echo(f"running: {' '.join(command)}", err=True)
-    try:
-        made = subprocess.run(command, input=text, stdout=subprocess.PIPE, check=False)  # noqa: S603  # shown, no shell
-    except FileNotFoundError:
-        raise UsageError(
-            "ssh-keygen is not installed", advice="Sign elsewhere: --write FILE, --signature FILE."
-        ) from None
-    if made.returncode != 0:
-        raise UsageError("ssh-keygen did not sign", where=str(key), found=f"exit code {made.returncode}")
     path = folder / "signature"
-    path.write_bytes(made.stdout)
+    path.write_bytes(signature(Path(str(key)), text, NAMESPACE))
     return msgspec.structs.replace(given, signature=path)
 
 

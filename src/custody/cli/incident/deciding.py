@@ -10,7 +10,8 @@ import click
 
 from custody.cli import options
 from custody.cli.incident.saying import tell
-from custody.cli.incident.signing import FILE, reason, sign_with, signature
+from custody.cli.incident.signing import FILE, reason, sign_with
+from custody.cli.ssh_keygen import signature
 from custody.errors import UsageError
 from custody.settings.catalog import Settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from custody.cli.ssh_keygen import signature
 from custody.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,21 +41,6 @@ def signer_of(key: Path | None) -> Signer | None:
     if key is None:
         return None
     return Signer(key=_public(key), sign=lambda data, space: signature(key, data, space))
-
-
-def signature(key: Path, data: bytes, space: str) -> bytes:
-    """The armored signature that ssh-keygen makes over ``data``. What is run is shown first."""
-    command = ["ssh-keygen", "-Y", "sign", "-n", space, "-f", str(key)]
-    click.echo(f"running: {' '.join(command)}", err=True)
-    try:
-        made = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=False)  # noqa: S603  # shown, no shell
-    except FileNotFoundError:
-        raise UsageError(
-            "ssh-keygen is not installed", advice="Decisions can be signed elsewhere: --write FILE."
-        ) from None
-    if made.returncode != 0:
-        raise UsageError("ssh-keygen did not sign", where=str(key), found=f"exit code {made.returncode}")
-    return made.stdout
 
 
 def _public(key: Path) -> bytes:

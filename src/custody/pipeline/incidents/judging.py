@@ -20,7 +20,8 @@ from custody.incidents.grounds import Grounds
 from custody.incidents.outcomes import enabled, outcomes
 from custody.incidents.record import Incident
 from custody.incidents.scope import scope
-from custody.incidents.seen import Judged, Outcome, Scope
+from custody.incidents.seen import Outcome, Scope
+from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Item
 from custody.model.times import microseconds
 from custody.pipeline import contracts, derive, refresh

@@ -18,11 +18,10 @@ from custody.engine.duck import Engine
 from custody.errors import CustodyError, NotFound
 from custody.incidents.known import Commit, Known
 from custody.incidents.record import Incident
-from custody.incidents.seen import Judged
 from custody.incidents.timeline import timeline
 from custody.incidents.view import Judgement, Rests, view
 from custody.model.contracts import Versions
-from custody.model.incident_view import IncidentView
+from custody.model.incident_view import IncidentView, Judged
 from custody.model.times import microseconds, text
 from custody.pipeline import contracts, derive
 from custody.pipeline.audit import now as moment

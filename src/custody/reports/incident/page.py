@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from custody.model.incident_view import ActionView, IncidentView, JudgedView, MomentView
+from custody.model.incident_view import ActionView, IncidentView, Judged, MomentView
 from custody.reports import words
 from custody.reports.html import POLICY, environment
 from custody.reports.incident.drawing import drawing
@@ -33,13 +33,13 @@ STATUS = {
 """How the status of an action is drawn. What is done is only claimed: its outcome says whether it worked."""
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Drawn(msgspec.Struct, frozen=True):
     """An answer as drawn: ``kind`` is the state as a style, ``mark`` and ``word`` say it without colour."""
 
     kind: str
     mark: str
     word: str
-    answer: JudgedView
+    answer: Judged
     cited: str
 
 
@@ -49,7 +49,7 @@ class Acted(msgspec.Struct, frozen=True):
     action: ActionView
     kind: str
     mark: str
-    outcome: Judged | None
+    outcome: Drawn | None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -133,9 +133,9 @@ def _acted(action: ActionView) -> Acted:
     return Acted(action, kind, mark, None if action.outcome is None else _judged(action.outcome.judged))
 
 
-def _judged(answer: JudgedView) -> Judged:
+def _judged(answer: Judged) -> Drawn:
     word = state_word(answer.state, answer.best)
     kind = {"n/a": "na"}.get(word, word)
     more = " …" if max(answer.count, len(answer.leaves)) > CITED else ""
     cited = " ".join(leaf_text(leaf) for leaf in answer.leaves[:CITED]) + more
-    return Judged(kind, MARKS.get(answer.state, "?"), word, answer, cited)
+    return Drawn(kind, MARKS.get(answer.state, "?"), word, answer, cited)

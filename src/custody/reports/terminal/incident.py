@@ -1,6 +1,6 @@
 """``custody incident show``: what the incident is now, what was done and whether it worked, and every answer."""
 
-from custody.model.incident_view import ActionView, CheckView, IncidentView, JudgedView, ScopeView, Told
+from custody.model.incident_view import ActionView, CheckView, IncidentView, Judged, ScopeView, Told
 from custody.reports.safe import cleaned, shortened
 from custody.reports.terminal.layout import COLUMNS, LABEL, ended, labelled, listed, pad, wrapped
 from custody.reports.terminal.style import PLAIN, Style
@@ -96,7 +96,7 @@ def _outcome(each: ActionView, style: Style) -> list[str]:
     return lines
 
 
-def _judged(each: JudgedView, style: Style, columns: int = COLUMNS) -> list[str]:
+def _judged(each: Judged, style: Style, columns: int = COLUMNS) -> list[str]:
     word = state_word(each.state, each.best)
     label = f"{MARKS.get(each.state, '?')} {pad(word, STATE - 2)}"
     tail = [each.basis] if each.basis and each.basis != "observed" else []
@@ -112,12 +112,12 @@ def _judged(each: JudgedView, style: Style, columns: int = COLUMNS) -> list[str]
     return [style.state(each.state, laid[0][:STATE]) + laid[0][STATE:], *laid[1:]]
 
 
-def repeats(each: JudgedView) -> bool:
+def repeats(each: Judged) -> bool:
     """Whether its one part only says its text again."""
     return len(each.parts) == 1 and each.parts[0].partition(": ")[2] == each.text
 
 
-def _leaves(each: JudgedView) -> str:
+def _leaves(each: Judged) -> str:
     more = " …" if max(each.count, len(each.leaves)) > CITED else ""
     return shortened(" ".join(leaf_text(leaf) for leaf in each.leaves[:CITED]) + more, COLUMNS - STATE - 4)
 
