@@ -15,8 +15,8 @@ import msgspec
 
 from accuracy.planted_incidents import MINUTE, NEVER, Case, cases, over
 from custody.chains.credentials import PROPAGATION
-from custody.incidents import answers, conduct, exposure
-from custody.incidents.scope import scope
+from custody.incidents.judging import answers, conduct, exposure
+from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Scope
 from custody.model.incidents import ActionKind, Seed, SeedKind
 from custody.model.verdicts import Question, State

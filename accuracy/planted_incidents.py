@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 import msgspec
 
-from custody.incidents.record import Heard, Incident, incidents
+from custody.incidents.record.folding import Heard, Incident, incidents
 from custody.model.broker_terms import Asked as Approvals
 from custody.model.broker_terms import Decision, PolicyRef, Verdict
 from custody.model.incidents import ActionKind, Asked, Decided, Done, Opened, Seed, SeedKind, Step, digest_of

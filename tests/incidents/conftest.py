@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from custody.incidents.grounds import Grounds
+from custody.incidents.scope.grounds import Grounds
 from tests.incidents import evidence_estate as estate
 from tests.incidents.evidence_grounds import grounds_over, inputs
 

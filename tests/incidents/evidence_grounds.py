@@ -11,7 +11,7 @@ import msgspec
 from custody.chains import search
 from custody.chains.build import TABLES
 from custody.engine.duck import Engine
-from custody.incidents.grounds import Grounds
+from custody.incidents.scope.grounds import Grounds
 from custody.model.contracts import EMPTY, Contract, Versions
 from custody.model.register import SealedDocument
 from custody.pipeline.derive import derive

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from custody.broker.approvals.people import Persons
-from custody.incidents.record import Heard, Incident, incidents
-from custody.incidents.weighing import People, weighed
+from custody.incidents.record.folding import Heard, Incident, incidents
+from custody.incidents.record.weighing import People, weighed
 from custody.model import broker_terms
 from custody.model.broker_terms import Decision, PolicyRef, Verdict
 from custody.model.incidents import (

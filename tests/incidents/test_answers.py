@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.incidents import answers as questions
-from custody.incidents import conduct, exposure
-from custody.incidents.answers import QUESTIONS, answers
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import outcomes
-from custody.incidents.record import Incident
-from custody.incidents.scope import scope
+from custody.incidents.judging import answers as questions
+from custody.incidents.judging import conduct, exposure
+from custody.incidents.judging.answers import QUESTIONS, answers
+from custody.incidents.judging.outcomes import outcomes
+from custody.incidents.record.folding import Incident
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.reaching import scope
 from custody.model.broker_terms import Verdict
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, SeedKind

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from custody.incidents.checklist import checklist, of_targets
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import enabled, outcomes
-from custody.incidents.scope import scope
+from custody.incidents.judging.checklist import checklist, of_targets
+from custody.incidents.judging.outcomes import enabled, outcomes
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.reaching import scope
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Item, SeedKind
 from custody.model.leaf import LeafRef

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from custody.incidents import conduct, endings, exposure
-from custody.incidents.answers import SURVIVES, VERIFIED, answers
-from custody.incidents.endings import Facts
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import facts, outcomes
-from custody.incidents.record import Incident
-from custody.incidents.scope import scope
+from custody.incidents.judging import conduct, endings, exposure
+from custody.incidents.judging.answers import SURVIVES, VERIFIED, answers
+from custody.incidents.judging.endings import Facts
+from custody.incidents.judging.outcomes import facts, outcomes
+from custody.incidents.record.folding import Incident
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Outcome
 from custody.model.incidents import ActionKind, SeedKind
 from custody.model.report import ClockRef

@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.incidents import conduct, endings, exposure
-from custody.incidents import scope as scopes
-from custody.incidents.answers import SURVIVES, TOUCHED, answers
-from custody.incidents.checklist import checklist
-from custody.incidents.endings import Asking
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import facts, outcomes
-from custody.incidents.record import Incident
-from custody.incidents.scope import scope
+from custody.incidents.judging import conduct, endings, exposure
+from custody.incidents.judging.answers import SURVIVES, TOUCHED, answers
+from custody.incidents.judging.checklist import checklist
+from custody.incidents.judging.endings import Asking
+from custody.incidents.judging.outcomes import facts, outcomes
+from custody.incidents.record.folding import Incident
+from custody.incidents.scope import reaching as scopes
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Outcome
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Item, SeedKind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import outcomes
+from custody.incidents.judging.outcomes import outcomes
+from custody.incidents.scope.grounds import Grounds
 from custody.incidents.seen import Outcome
 from custody.model.incidents import ActionKind
 from tests.incidents.evidence_estate import at, key, user

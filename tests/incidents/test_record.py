@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from custody.incidents.record import Heard, Incident, incidents
+from custody.incidents.record.folding import Heard, Incident, incidents
 from custody.model.broker_terms import Decision, Verdict
 from custody.model.incidents import (
     ActionKind,

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from custody.incidents.grounds import Grounds
-from custody.incidents.scope import scope
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Scope
 from custody.model.incidents import SeedKind
 from custody.model.leaf import LeafRef

@@ -2,8 +2,8 @@
 
 import pytest
 
-from custody.incidents.known import Commit, Known
-from custody.incidents.shifts import FAR, STEADY, Measured, Shifts, shifts
+from custody.incidents.timeline.known import Commit, Known
+from custody.incidents.timeline.shifts import FAR, STEADY, Measured, Shifts, shifts
 
 SECOND = 1_000_000
 MADE, EARLY = "made in both", "used before issued"

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from custody.engine.duck import Engine
-from custody.incidents import uses
-from custody.incidents.known import Commit, Known
 from custody.incidents.seen import Moment, Reached, Scope, Touched
-from custody.incidents.timeline import Moments, corrected, timeline
+from custody.incidents.timeline import uses
+from custody.incidents.timeline.known import Commit, Known
+from custody.incidents.timeline.merging import Moments, corrected, timeline
 from custody.incidents.view import Judgement, Rests, view
 from custody.model.incidents import ActionKind, Done, Noted, SeedKind
 from custody.model.leaf import LeafRef

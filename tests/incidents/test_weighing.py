@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from custody.broker.approvals.people import Persons
-from custody.incidents.record import Action, Heard, Incident, Where, incidents
-from custody.incidents.weighing import (
+from custody.incidents.record.folding import Action, Heard, Incident, Where, incidents
+from custody.incidents.record.weighing import (
     WHY,
     People,
     approved,

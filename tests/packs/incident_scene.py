@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from custody.incidents.acting import Draft
+from custody.incidents.record.acting import Draft
 from custody.model.incidents import ActionKind, Seed, SeedKind
 from custody.model.verdicts import Severity
 from custody.packs.manifest import Options

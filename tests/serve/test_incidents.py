@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from custody.errors import StoreError, UsageError
-from custody.incidents.alerts import alerts
-from custody.incidents.record import Incident
+from custody.incidents.record.folding import Incident
+from custody.incidents.telling.alerts import alerts
 from custody.model.incidents import Opened, SeedKind, Widened
 from custody.model.verdicts import Severity
 from custody.pipeline.brokering.sealing import Pushed, Sealer, Taken

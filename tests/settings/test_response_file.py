@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from custody.errors import UsageError
-from custody.incidents.response import Response, digest_of, response_of, text_of
+from custody.incidents.record.response import Response, digest_of, response_of, text_of
 from custody.model.incidents import Item
 from custody.settings.response_file import Limits, read_response_file
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from custody.incidents.record import Action, Heard, Incident, Weighed
+from custody.incidents.record.folding import Action, Heard, Incident, Weighed
+from custody.incidents.record.weighing import overdue, unapproved, where
 from custody.incidents.seen import Outcome
-from custody.incidents.steps import told as words
-from custody.incidents.steps import why_said
-from custody.incidents.weighing import overdue, unapproved, where
+from custody.incidents.timeline.steps import told as words
+from custody.incidents.timeline.steps import why_said
 from custody.model.broker_terms import Decision, Verdict
 from custody.model.incident_view import ActionView, OutcomeView, Told
 from custody.model.incidents import Claimed, Done, Noted, Step

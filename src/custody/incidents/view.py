@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from custody.incidents.record import Incident
+from custody.incidents.record.folding import Incident
 from custody.incidents.seen import Moment, Outcome, Reached, Scope, Touched
-from custody.incidents.timeline import Moments
+from custody.incidents.timeline.merging import Moments
 from custody.incidents.told import action, step
 from custody.model.incident_view import (
     CheckView,

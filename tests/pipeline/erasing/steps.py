@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from custody.incidents.response import Response
-from custody.incidents.response import text_of as text_of_response
+from custody.incidents.record.response import Response
+from custody.incidents.record.response import text_of as text_of_response
 from custody.model.incidents import (
     APPROVALS,
     DECISION,

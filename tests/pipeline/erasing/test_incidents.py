@@ -237,7 +237,7 @@ def test_a_step_that_cannot_be_read_stops_every_erasure(text: bytes, store: Sett
 
 
 def test_more_than_can_be_listed_holds_everything(store: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("custody.incidents.scope.MOST", 1)
+    monkeypatch.setattr("custody.incidents.scope.reaching.MOST", 1)
     sealed(store, opened(key(KEYS[1])))
 
     assert (erased(store).records, erased(store).held_records) == (0, 12)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from custody.incidents.acting import Draft
-from custody.incidents.record import Action, Heard, Incident
+from custody.incidents.record.acting import Draft
+from custody.incidents.record.folding import Action, Heard, Incident
 from custody.ledger.ssh_keys import fingerprint
 from custody.model.incidents import (
     DECISION,

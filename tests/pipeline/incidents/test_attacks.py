@@ -14,8 +14,8 @@ import pytest
 from custody.broker.approvals.decision import Decision as BrokerDecision
 from custody.broker.approvals.decision import fields_of, signed_text
 from custody.errors import BrokerError, CustodyError, IntentRefused, NotFound, PolicyDenied, UsageError
-from custody.incidents.record import Where
-from custody.incidents.weighing import approved, unapproved, where
+from custody.incidents.record.folding import Where
+from custody.incidents.record.weighing import approved, unapproved, where
 from custody.model.broker_terms import Verdict
 from custody.model.incidents import DECISION_NAMESPACE, ActionKind, Asked, Decided, digest_of, text_of
 from custody.model.times import text

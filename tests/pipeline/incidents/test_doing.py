@@ -23,10 +23,10 @@ from custody.cli.incident.operating import Asked
 from custody.client import TokenFile
 from custody.client.operating import Operator
 from custody.errors import BrokerError, CustodyError, IdentityRefused, NotFound, PolicyDenied, UsageError
-from custody.incidents.answered import lives_on
-from custody.incidents.checklist import Listed
-from custody.incidents.record import Incident, Where
-from custody.incidents.weighing import where
+from custody.incidents.judging.checklist import Listed
+from custody.incidents.record.folding import Incident, Where
+from custody.incidents.record.weighing import where
+from custody.incidents.telling.answered import lives_on
 from custody.model.brokered import Contained, Enabled, EndAsked
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Done, Item, Noted

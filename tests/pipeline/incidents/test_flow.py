@@ -13,8 +13,8 @@ import pytest
 
 from custody.chains.ways import DENY_OLDER
 from custody.errors import CustodyError, IntentRefused, NotFound, PolicyDenied, UsageError
-from custody.incidents.record import Incident, Where
-from custody.incidents.weighing import approved, overdue, where
+from custody.incidents.record.folding import Incident, Where
+from custody.incidents.record.weighing import approved, overdue, where
 from custody.model.broker_terms import Verdict
 from custody.model.incidents import ActionKind, Item, Seed, SeedKind
 from custody.model.leaf import LeafRef

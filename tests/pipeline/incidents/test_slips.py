@@ -12,8 +12,8 @@ import pytest
 from custody.chains.containment import Containment, Member
 from custody.chains.ways import Way
 from custody.errors import NotFound, UsageError
-from custody.incidents.acting import left
-from custody.incidents.weighing import where
+from custody.incidents.record.acting import left
+from custody.incidents.record.weighing import where
 from custody.model.incidents import ActionKind, SeedKind
 from custody.model.verdicts import Severity
 from custody.pipeline import audit

@@ -16,7 +16,7 @@ import pytest
 from custody.broker.approvals import webhooks
 from custody.cli.incident.telling import afterwards
 from custody.errors import StoreError, UsageError
-from custody.incidents.forms import WITHHELD
+from custody.incidents.telling.forms import WITHHELD
 from custody.model.incidents import ActionKind, Noted
 from custody.pipeline.incidents import closing, telling
 from custody.pipeline.incidents.outbox import folder_of, outbox

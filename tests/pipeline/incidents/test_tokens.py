@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from custody.cli import main
-from custody.incidents.forms import Telling
-from custody.incidents.record import Where
-from custody.incidents.signals import CHANGED, REVOKED, Shown, subject_of
-from custody.incidents.weighing import where
+from custody.incidents.record.folding import Where
+from custody.incidents.record.weighing import where
+from custody.incidents.telling.forms import Telling
+from custody.incidents.telling.signals import CHANGED, REVOKED, Shown, subject_of
 from custody.model.events import Asserter, Event
 from custody.model.incidents import ActionKind
 from custody.pipeline.incidents import acting, telling

@@ -9,9 +9,9 @@ import pytest
 
 from custody.cli.incident.page import listing, status
 from custody.errors import IntentRefused, PolicyDenied, UsageError
-from custody.incidents.answered import Lease
-from custody.incidents.record import Where
-from custody.incidents.weighing import reviewed, unapproved, where
+from custody.incidents.record.folding import Where
+from custody.incidents.record.weighing import reviewed, unapproved, where
+from custody.incidents.telling.answered import Lease
 from custody.model.broker_terms import Decision, Verdict
 from custody.model.incidents import ActionKind, Asked, Closed, Opened, Reopened, Widened
 from custody.model.times import text

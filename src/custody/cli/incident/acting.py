@@ -46,7 +46,7 @@ def ACT(  # noqa: N802
     --content says another; its other ways are only named.
     Nothing is run: whoever does it says so with `custody incident done`.
     """
-    from custody.incidents.acting import Draft
+    from custody.incidents.record.acting import Draft
     from custody.pipeline.incidents.acting import STOPPING, Ways, act, ways
     from custody.pipeline.incidents.sealing import desk_of
 
@@ -148,7 +148,7 @@ def _tell(told: Told, settings: Settings, others: tuple[str, ...] = (), *, as_js
     from custody.cli.incident.page import told_fields
     from custody.cli.incident.saying import put
     from custody.cli.output import note
-    from custody.incidents.record import Where
+    from custody.incidents.record.folding import Where
     from custody.model.incidents import Asked
     from custody.reports.safe import plain
 

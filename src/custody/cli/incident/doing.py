@@ -17,8 +17,8 @@ from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
     from custody.client.operating import Operator
-    from custody.incidents.checklist import Listed
-    from custody.incidents.record import Incident
+    from custody.incidents.judging.checklist import Listed
+    from custody.incidents.record.folding import Incident
     from custody.pipeline.incidents.acting import Told
     from custody.pipeline.incidents.doing import Judge
 
@@ -85,7 +85,7 @@ def _operator(url: str | None, file: str | None, variable: str | None, authority
 def _tell(told: Told, settings: Settings, *, as_json: bool) -> int:
     from custody.cli.incident.page import told_fields
     from custody.cli.incident.saying import put
-    from custody.incidents.record import Where
+    from custody.incidents.record.folding import Where
     from custody.model.incidents import Done
 
     step = told.sealed.step

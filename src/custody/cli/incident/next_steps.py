@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from custody.cli.approving.summary import lasting
-from custody.incidents.record import Where
+from custody.incidents.record.folding import Where
 from custody.model.incidents import Asked, Closed, Decided, Done, Opened, Step
 
 SIGNED = "--reason TEXT --sign-with KEY"

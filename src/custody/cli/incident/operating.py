@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from custody.client import answers
 from custody.client.operating import Operator
 from custody.errors import BrokerError
-from custody.incidents.answered import Lease
+from custody.incidents.telling.answered import Lease
 from custody.model.times import text
 from custody.pipeline.incidents.doing import Held
 

@@ -8,8 +8,17 @@ import msgspec
 
 from custody.cli.approving.summary import LABEL, row
 from custody.cli.incident.next_steps import commands, needs
-from custody.incidents.record import Action, Heard, Incident, Weighed
-from custody.incidents.weighing import WHY, decide_by, granted, needs_review, overdue, reviewed, unapproved, where
+from custody.incidents.record.folding import Action, Heard, Incident, Weighed
+from custody.incidents.record.weighing import (
+    WHY,
+    decide_by,
+    granted,
+    needs_review,
+    overdue,
+    reviewed,
+    unapproved,
+    where,
+)
 from custody.model.incidents import Claimed, Decided, Done, Reviewed, Vouched
 from custody.model.leaf import LeafRef
 from custody.model.times import text

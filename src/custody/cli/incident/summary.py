@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from custody.cli.approving.summary import LABEL, name, row
-from custody.incidents.record import Action, Heard, Incident
-from custody.incidents.weighing import decide_by, granted, where
+from custody.incidents.record.folding import Action, Heard, Incident
+from custody.incidents.record.weighing import decide_by, granted, where
 from custody.model.incidents import Decided
 from custody.model.times import text
 from custody.reports.safe import plain

@@ -22,9 +22,9 @@ import msgspec
 
 from custody.chains.spellings import canonical
 from custody.errors import NotFound, StoreError, UsageError
-from custody.incidents.record import Heard, Incident, incidents
-from custody.incidents.response import STATEMENT as RESPONSE
-from custody.incidents.scope import scope
+from custody.incidents.record.folding import Heard, Incident, incidents
+from custody.incidents.record.response import STATEMENT as RESPONSE
+from custody.incidents.scope.reaching import scope
 from custody.model.incidents import STEP, Asked, Claimed, Closed, Opened, Seed, SeedKind, Step, Widened, step_of
 from custody.model.leaf import LeafRef
 from custody.model.times import microseconds, text

@@ -9,11 +9,11 @@ import msgspec
 from custody.broker.clock import ulid
 from custody.chains.ways import Way
 from custody.errors import NotFound, UsageError
-from custody.incidents import acting
-from custody.incidents.acting import Asking, Draft, moment, named, one_line
 from custody.incidents.policy.deciding import decide, policies_of
-from custody.incidents.record import Heard, Where
-from custody.incidents.weighing import granted, unapproved, where
+from custody.incidents.record import acting
+from custody.incidents.record.acting import Asking, Draft, moment, named, one_line
+from custody.incidents.record.folding import Heard, Where
+from custody.incidents.record.weighing import granted, unapproved, where
 from custody.model.incidents import ActionKind, Asked, Done, Settled
 from custody.model.times import text
 from custody.pipeline.contain import containment

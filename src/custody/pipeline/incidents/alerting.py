@@ -14,10 +14,10 @@ import msgspec
 
 from custody.broker.clock import ulid
 from custody.errors import CustodyError, StoreError, UsageError
-from custody.incidents.acting import MOST_REASON, Secretive, check
-from custody.incidents.alerts import Alert, alerts
-from custody.incidents.record import Heard, Incident
-from custody.incidents.response import STATEMENT, Response, digest_of, text_of
+from custody.incidents.record.acting import MOST_REASON, Secretive, check
+from custody.incidents.record.folding import Heard, Incident
+from custody.incidents.record.response import STATEMENT, Response, digest_of, text_of
+from custody.incidents.telling.alerts import Alert, alerts
 from custody.model.incidents import Opened, Seed, SeedKind, Step, Widened
 from custody.model.leaf import LeafRef
 from custody.model.times import text

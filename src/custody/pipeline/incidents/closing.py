@@ -8,10 +8,10 @@ from hashlib import sha256
 import msgspec
 
 from custody.errors import PolicyDenied, UsageError
-from custody.incidents.acting import MOST_TEXT, Left, Who, check_allowed, left, one_line
 from custody.incidents.policy.deciding import decide, policies_of
-from custody.incidents.rechecking import closing, who_of
-from custody.incidents.record import Heard, Incident
+from custody.incidents.record.acting import MOST_TEXT, Left, Who, check_allowed, left, one_line
+from custody.incidents.record.folding import Heard, Incident
+from custody.incidents.record.rechecking import closing, who_of
 from custody.model.incidents import Claimed, Closed, Item, Noted, Reopened, Seed, Widened
 from custody.model.leaf import LeafRef
 from custody.model.times import text

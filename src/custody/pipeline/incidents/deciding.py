@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from custody.errors import UsageError
-from custody.incidents.acting import check, check_counts, moment, named, one_line
-from custody.incidents.record import Heard, Incident, lapses
+from custody.incidents.record.acting import check, check_counts, moment, named, one_line
+from custody.incidents.record.folding import Heard, Incident, lapses
 from custody.model.incidents import Decided, Reviewed, Step, Vouched, text_of
 from custody.model.times import text
 from custody.pipeline.incidents.reading import Record, read

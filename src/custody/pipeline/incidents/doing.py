@@ -16,12 +16,12 @@ from typing import Protocol
 import msgspec
 
 from custody.errors import BrokerError, NotFound, PolicyDenied, UsageError
-from custody.incidents import answered
-from custody.incidents.acting import MOST_REASON, named
-from custody.incidents.answered import Lease
-from custody.incidents.checklist import Listed
-from custody.incidents.record import Action, Heard, Incident, Where
-from custody.incidents.weighing import unapproved, weighed, where
+from custody.incidents.judging.checklist import Listed
+from custody.incidents.record.acting import MOST_REASON, named
+from custody.incidents.record.folding import Action, Heard, Incident, Where
+from custody.incidents.record.weighing import unapproved, weighed, where
+from custody.incidents.telling import answered
+from custody.incidents.telling.answered import Lease
 from custody.ledger import allowed_signers
 from custody.ledger.ssh_keys import fingerprint
 from custody.model.incidents import ActionKind, Done, Item, digest_of

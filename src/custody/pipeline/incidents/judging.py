@@ -14,12 +14,12 @@ import msgspec
 
 from custody.engine.duck import Engine
 from custody.errors import NotFound, StoreError
-from custody.incidents.answers import answers as answered
-from custody.incidents.checklist import Listed, checklist, of_targets
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import enabled, outcomes
-from custody.incidents.record import Incident
-from custody.incidents.scope import scope
+from custody.incidents.judging.answers import answers as answered
+from custody.incidents.judging.checklist import Listed, checklist, of_targets
+from custody.incidents.judging.outcomes import enabled, outcomes
+from custody.incidents.record.folding import Incident
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Outcome, Scope
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Item

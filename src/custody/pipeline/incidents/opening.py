@@ -9,11 +9,11 @@ import msgspec
 from custody.broker.clock import ulid
 from custody.broker.policy.folder import refusal, texts
 from custody.errors import LogError, NotFound, UsageError
-from custody.incidents.acting import moment, one_line
 from custody.incidents.policy.deciding import DEFAULT, check, shipped
-from custody.incidents.record import Heard
-from custody.incidents.response import STATEMENT, Response, digest_of, text_of
-from custody.incidents.weighing import SKEW
+from custody.incidents.record.acting import moment, one_line
+from custody.incidents.record.folding import Heard
+from custody.incidents.record.response import STATEMENT, Response, digest_of, text_of
+from custody.incidents.record.weighing import SKEW
 from custody.ledger import allowed_signers
 from custody.model import incidents
 from custody.model.incidents import STEP_NAMESPACE, Opened, Seed, SeedKind

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from custody.errors import StoreError
-from custody.incidents.forms import named
+from custody.incidents.telling.forms import named
 from custody.model.leaf import LeafRef
 from custody.pipeline.approvals import LOG as APPROVALS
 from custody.pipeline.incidents.reading import OPERATIONS, Record

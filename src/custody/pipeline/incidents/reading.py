@@ -13,9 +13,9 @@ import msgspec
 
 from custody.broker.approvals.people import Persons
 from custody.errors import CustodyError, NotFound, UsageError
-from custody.incidents.record import Heard, Incident, incidents
-from custody.incidents.response import STATEMENT, Response, response_of
-from custody.incidents.weighing import People, weighed
+from custody.incidents.record.folding import Heard, Incident, incidents
+from custody.incidents.record.response import STATEMENT, Response, response_of
+from custody.incidents.record.weighing import People, weighed
 from custody.ledger import allowed_signers
 from custody.ledger.allowed_signers import AllowedSigners
 from custody.model.incidents import DECISION, DECISION_NAMESPACE, STEP, STEP_NAMESPACE, Closed, Opened, Step, step_of
@@ -31,7 +31,7 @@ from custody.store.history import Said
 from custody.store.reader import Reader
 
 try:
-    from custody.incidents.rechecking import rechecked, void_close
+    from custody.incidents.record.rechecking import rechecked, void_close
 except ImportError as error:
     if error.name != "cedarpy":
         raise

@@ -20,9 +20,9 @@ from custody.broker.keys.folder import KeyFolder
 from custody.broker.keys.ring import Ring, key_set
 from custody.broker.keys.signer import Jwk, Signer, encoded
 from custody.errors import CustodyError, UsageError
-from custody.incidents import forms, signals
-from custody.incidents.forms import Secretive, Telling
-from custody.incidents.signals import Shown
+from custody.incidents.telling import forms, signals
+from custody.incidents.telling.forms import Secretive, Telling
+from custody.incidents.telling.signals import Shown
 from custody.pipeline import posting
 from custody.pipeline.incidents.references import value_of
 from custody.settings.hooks import CAEP, Caep, Hook, is_reference

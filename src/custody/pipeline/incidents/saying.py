@@ -7,8 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from custody.errors import LogError, UsageError
-from custody.incidents.acting import Who, check, check_texts
-from custody.incidents.record import Heard, Incident
+from custody.incidents.record.acting import Who, check, check_texts
+from custody.incidents.record.folding import Heard, Incident
 from custody.ledger import allowed_signers
 from custody.ledger.allowed_signers import AllowedSigners
 from custody.model.incidents import APPROVALS, DECISION_NAMESPACE, STEP_NAMESPACE, Step, digest_of, text_of

@@ -18,9 +18,9 @@ import msgspec
 from custody import __version__
 from custody.broker.clock import Random
 from custody.errors import StoreLocked
-from custody.incidents.acting import Secretive, check_texts, same, standing
-from custody.incidents.record import Heard, Incident, Weighed
-from custody.incidents.weighing import covers
+from custody.incidents.record.acting import Secretive, check_texts, same, standing
+from custody.incidents.record.folding import Heard, Incident, Weighed
+from custody.incidents.record.weighing import covers
 from custody.ledger.ssh_keys import fingerprint
 from custody.model.incidents import (
     APPROVALS,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from custody.errors import CustodyError
-from custody.incidents.forms import Telling
 from custody.incidents.seen import Outcome
-from custody.incidents.signals import Shown
+from custody.incidents.telling.forms import Telling
+from custody.incidents.telling.signals import Shown
 from custody.model.incidents import Done
 from custody.model.verdicts import State
 from custody.pipeline.incidents.judging import judged

@@ -15,10 +15,10 @@ import msgspec
 
 from custody.broker.approvals.people import Persons
 from custody.errors import CustodyError, StoreLocked, UsageError
-from custody.incidents.forms import Telling, in_order, tellings
-from custody.incidents.record import Heard
-from custody.incidents.signals import Shown
-from custody.incidents.weighing import People
+from custody.incidents.record.folding import Heard
+from custody.incidents.record.weighing import People
+from custody.incidents.telling.forms import Telling, in_order, tellings
+from custody.incidents.telling.signals import Shown
 from custody.model.incidents import Closed
 from custody.model.leaf import LeafRef
 from custody.pipeline.incidents.outbox import Outbox, outbox

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from custody.errors import CustodyError, NotFound
-from custody.incidents.grounds import Grounds
-from custody.incidents.response import Response
-from custody.incidents.seeds import of_name, planted
+from custody.incidents.record.response import Response
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.seeds import of_name, planted
 from custody.model.incidents import Seed, SeedKind
 from custody.pipeline.incidents.judging import grounds_of
 from custody.pipeline.incidents.reading import signers_of

@@ -16,9 +16,9 @@ from custody import __version__
 from custody.chains import build
 from custody.engine.duck import Engine
 from custody.errors import CustodyError, NotFound
-from custody.incidents.known import Commit, Known
-from custody.incidents.record import Incident
-from custody.incidents.timeline import timeline
+from custody.incidents.record.folding import Incident
+from custody.incidents.timeline.known import Commit, Known
+from custody.incidents.timeline.merging import timeline
 from custody.incidents.view import Judgement, Rests, view
 from custody.model.contracts import Versions
 from custody.model.incident_view import IncidentView, Judged

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from custody.errors import LogError, StoreError
-from custody.incidents.record import Incident
-from custody.incidents.response import STATEMENT as RESPONSE
+from custody.incidents.record.folding import Incident
+from custody.incidents.record.response import STATEMENT as RESPONSE
 from custody.incidents.seen import Scope
 from custody.ledger.checkpoint import Checkpoint
 from custody.ledger.note import encode64

@@ -14,9 +14,9 @@ import msgspec
 
 from custody.errors import IntentRefused, PolicyDenied, UsageError
 from custody.incidents.policy.asking import Situation
-from custody.incidents.record import Action, Heard, Incident, Weighed, Where, lapses
-from custody.incidents.response import Response
-from custody.incidents.weighing import SECOND, SKEW, WHY, People, needs_review, refused, reviewed, weighed, where
+from custody.incidents.record.folding import Action, Heard, Incident, Weighed, Where, lapses
+from custody.incidents.record.response import Response
+from custody.incidents.record.weighing import SECOND, SKEW, WHY, People, needs_review, refused, reviewed, weighed, where
 from custody.model.broker_terms import Decision, Verdict
 from custody.model.incidents import (
     ActionKind,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from custody.incidents.grounds import LOG, Grounds, chosen
+from custody.incidents.scope.grounds import LOG, Grounds, chosen
 from custody.incidents.seen import Touched
 from custody.model.leaf import LeafRef
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from custody.chains.join import CANDIDATE
-from custody.incidents import missing, seeds, touched
-from custody.incidents.grounds import (
+from custody.incidents.scope import missing, seeds, touched
+from custody.incidents.scope.grounds import (
     LOG,
     MOST,
     Credential,
@@ -24,7 +24,7 @@ from custody.incidents.grounds import (
     identities,
     sessions,
 )
-from custody.incidents.seeds import BOUNDED, EXACT, GRADES, INFERRED
+from custody.incidents.scope.seeds import BOUNDED, EXACT, GRADES, INFERRED
 from custody.incidents.seen import Reached, Scope
 from custody.model.incidents import Seed
 from custody.model.leaf import LeafRef

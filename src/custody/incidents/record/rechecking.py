@@ -11,11 +11,11 @@ from functools import lru_cache
 import msgspec
 
 from custody.errors import UsageError
-from custody.incidents.acting import Asking, Draft, Who, asked, situation_of
 from custody.incidents.policy.asking import CLOSE, Situation
 from custody.incidents.policy.deciding import decide, policies_of
-from custody.incidents.record import Action, Heard, Incident
-from custody.incidents.response import Response
+from custody.incidents.record.acting import Asking, Draft, Who, asked, situation_of
+from custody.incidents.record.folding import Action, Heard, Incident
+from custody.incidents.record.response import Response
 from custody.model.broker_terms import Decision, Verdict
 from custody.model.incidents import Asked, Opened
 from custody.model.times import microseconds

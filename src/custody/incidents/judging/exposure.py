@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from custody.chains.spellings import canonical
-from custody.incidents import saying
-from custody.incidents.endings import Facts
-from custody.incidents.grounds import LOG, Grounds, chosen, refs
-from custody.incidents.outcomes import done_at, moment_of
-from custody.incidents.record import Incident
+from custody.incidents.judging import saying
+from custody.incidents.judging.endings import Facts
+from custody.incidents.judging.outcomes import done_at, moment_of
+from custody.incidents.record.folding import Incident
+from custody.incidents.scope.grounds import LOG, Grounds, chosen, refs
 from custody.incidents.seen import Reached, Scope
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, SeedKind

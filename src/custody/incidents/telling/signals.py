@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import msgspec
 
 from custody.errors import SourceError
-from custody.incidents.answered import lives_on
-from custody.incidents.forms import WITHHELD, Secretive, Telling
+from custody.incidents.telling.answered import lives_on
+from custody.incidents.telling.forms import WITHHELD, Secretive, Telling
 from custody.model import keys
 from custody.model.incidents import ActionKind, Done
 from custody.model.times import microseconds, text

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from custody.engine.duck import Engine
-from custody.incidents import known
 from custody.incidents.seen import Moment, Reached, Touched
+from custody.incidents.timeline import known
 from custody.model.events import Asserter
 from custody.model.leaf import LeafRef
 from custody.reports.kinds import system

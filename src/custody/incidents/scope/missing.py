@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from custody.incidents.grounds import Credential, Grounds
+from custody.incidents.scope.grounds import Credential, Grounds
 from custody.incidents.seen import Missing
 from custody.model.report import Certificate
 from custody.model.times import microseconds, text

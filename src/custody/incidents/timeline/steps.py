@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from custody.incidents.record import Heard, Incident
+from custody.incidents.record.folding import Heard, Incident
+from custody.incidents.record.weighing import WHY, unapproved
 from custody.incidents.seen import Moment
-from custody.incidents.weighing import WHY, unapproved
 from custody.model.incidents import (
     Asked,
     Claimed,

@@ -12,8 +12,8 @@ import msgspec
 
 from custody.chains.credentials import AT_ONCE, PROPAGATION
 from custody.engine.duck import Engine
-from custody.incidents import saying
-from custody.incidents.grounds import SKEW, Credential, Grounds, Session, apart, chosen, refs
+from custody.incidents.judging import saying
+from custody.incidents.scope.grounds import SKEW, Credential, Grounds, Session, apart, chosen, refs
 from custody.model.contracts import EMPTY
 from custody.model.effects import said
 from custody.model.incident_view import Judged

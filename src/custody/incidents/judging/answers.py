@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from custody.incidents import conduct, endings, exposure, saying
-from custody.incidents.endings import Facts
-from custody.incidents.grounds import Grounds
-from custody.incidents.outcomes import facts, over_by_now
-from custody.incidents.record import Incident
+from custody.incidents.judging import conduct, endings, exposure, saying
+from custody.incidents.judging.endings import Facts
+from custody.incidents.judging.outcomes import facts, over_by_now
+from custody.incidents.record.folding import Incident
+from custody.incidents.scope.grounds import Grounds
+from custody.incidents.scope.touched import KINDS
 from custody.incidents.seen import Missing, Outcome, Reached, Scope, Touched
-from custody.incidents.touched import KINDS
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind
 from custody.model.times import text

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from custody.broker.approvals.people import Persons
-from custody.incidents.record import Action, Heard, Incident, Weighed, Where, lapses
+from custody.incidents.record.folding import Action, Heard, Incident, Weighed, Where, lapses
 from custody.model.broker_terms import Verdict
 from custody.model.incidents import Decided, Done, Reviewed
 from custody.model.times import microseconds

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from custody.chains.search import LIMIT
-from custody.incidents import endings, giving, saying
-from custody.incidents.endings import Asking, Facts
-from custody.incidents.giving import Times
-from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, credentials, descendants, refs, sessions
-from custody.incidents.record import Action, Heard, Incident, Where, lapses
-from custody.incidents.seeds import of_name
+from custody.incidents.judging import endings, giving, saying
+from custody.incidents.judging.endings import Asking, Facts
+from custody.incidents.judging.giving import Times
+from custody.incidents.record.folding import Action, Heard, Incident, Where, lapses
+from custody.incidents.record.weighing import denied, granted, refused, where
+from custody.incidents.scope.grounds import MOST, SKEW, Credential, Grounds, credentials, descendants, refs, sessions
+from custody.incidents.scope.seeds import of_name
 from custody.incidents.seen import Outcome, Scope
-from custody.incidents.weighing import denied, granted, refused, where
 from custody.model.broker_terms import Verdict
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Done

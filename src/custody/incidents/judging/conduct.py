@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from custody.incidents import saying
-from custody.incidents.grounds import Grounds, apart, credentials
-from custody.incidents.outcomes import moment_of, said_at
-from custody.incidents.record import Action, Heard, Incident
-from custody.incidents.seeds import of_name
+from custody.incidents.judging import saying
+from custody.incidents.judging.outcomes import moment_of, said_at
+from custody.incidents.record.folding import Action, Heard, Incident
+from custody.incidents.record.weighing import granted, overdue, reviewed, seconded, unapproved
+from custody.incidents.scope.grounds import Grounds, apart, credentials
+from custody.incidents.scope.seeds import of_name
 from custody.incidents.seen import Outcome
-from custody.incidents.weighing import granted, overdue, reviewed, seconded, unapproved
 from custody.model.broker_terms import Verdict
 from custody.model.contracts import Hours
 from custody.model.incident_view import Judged

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from custody.incidents import endings, giving, saying
-from custody.incidents.grounds import LOG, SKEW, Credential, Grounds, credentials, descendants, identities
-from custody.incidents.outcomes import descended, done_at, facts, moment_of
-from custody.incidents.record import Heard, Incident
-from custody.incidents.seeds import of_name
+from custody.incidents.judging import endings, giving, saying
+from custody.incidents.judging.outcomes import descended, done_at, facts, moment_of
+from custody.incidents.record.folding import Heard, Incident
+from custody.incidents.scope.grounds import LOG, SKEW, Credential, Grounds, credentials, descendants, identities
+from custody.incidents.scope.seeds import of_name
 from custody.incidents.seen import Outcome, Scope
 from custody.model.incident_view import Judged
 from custody.model.incidents import ActionKind, Claimed, Item, Vouched

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from custody.incidents.record import NONE, Heard, Incident, incidents
-from custody.incidents.weighing import People, unapproved, weighed, where
+from custody.incidents.record.folding import NONE, Heard, Incident, incidents
+from custody.incidents.record.weighing import People, unapproved, weighed, where
 from custody.model.incidents import Asked, Decided, Done, Opened, Reviewed, Settled
 from custody.model.leaf import LeafRef
 from custody.model.times import text

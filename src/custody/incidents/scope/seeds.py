@@ -14,7 +14,7 @@ import msgspec
 from custody.chains import search
 from custody.chains.search import LIMIT
 from custody.chains.spellings import canonical
-from custody.incidents.grounds import LOG, MOST, Grounds, chosen, credentials
+from custody.incidents.scope.grounds import LOG, MOST, Grounds, chosen, credentials
 from custody.model.incidents import Seed, SeedKind
 from custody.model.leaf import LeafRef
 from custody.register import spelling

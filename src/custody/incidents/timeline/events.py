@@ -12,9 +12,9 @@ import msgspec
 
 from custody.chains.beside import APPROVED, DECIDED
 from custody.engine.duck import Engine
-from custody.incidents.known import Known
 from custody.incidents.seen import Moment
-from custody.incidents.uses import GRADES, KEYS, LOG, rank
+from custody.incidents.timeline.known import Known
+from custody.incidents.timeline.uses import GRADES, KEYS, LOG, rank
 from custody.model.effects import said
 from custody.model.leaf import LeafRef
 from custody.model.times import text

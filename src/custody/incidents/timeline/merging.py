@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from custody.engine.duck import Engine
-from custody.incidents import uses as folded
-from custody.incidents.events import events
-from custody.incidents.known import Known
-from custody.incidents.record import Incident
+from custody.incidents.record.folding import Incident
 from custody.incidents.seen import Moment, Scope
-from custody.incidents.shifts import Shifts, measured, shifts
-from custody.incidents.steps import steps
+from custody.incidents.timeline import uses as folded
+from custody.incidents.timeline.events import events
+from custody.incidents.timeline.known import Known
+from custody.incidents.timeline.shifts import Shifts, measured, shifts
+from custody.incidents.timeline.steps import steps
 from custody.model.leaf import LeafRef
 from custody.model.verdicts import Finding, State
 

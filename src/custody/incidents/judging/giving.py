@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from custody.chains.credentials import PROPAGATION
-from custody.incidents import endings, saying
-from custody.incidents.grounds import MOST, SKEW, Credential, Grounds, chosen, credentials, descendants, refs
+from custody.incidents.judging import endings, saying
+from custody.incidents.scope.grounds import MOST, SKEW, Credential, Grounds, chosen, credentials, descendants, refs
 from custody.model.incident_view import Judged
 from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Best, State, Verdict

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from custody.incidents.grounds import LOG
+from custody.incidents.scope.grounds import LOG
 from custody.model.incident_view import Judged
 from custody.model.leaf import LeafRef
 from custody.model.verdicts import MAX_EXEMPLARS, Basis, Best, State, Verdict

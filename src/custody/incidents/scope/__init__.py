@@ -1,0 +1,1 @@
+"""How far an incident reaches: from its seeds over the derived tables."""

@@ -1,0 +1,1 @@
+"""Steps as CloudEvents and security event tokens, and alerts that come in."""

@@ -1,0 +1,1 @@
+"""Everything that happened, of every source, in one order."""
