@@ -100,6 +100,27 @@ def test_any_bytes(raw: bytes) -> None:
         given_everything(source, b"2026-01-05T10:00:00.250Z [INFO]  core: " + raw, FORMS.get(source.name, "lines"))
 
 
+@pytest.mark.parametrize(
+    ("before", "says", "kept"),
+    [
+        ("", "PRIVATE KEY-----", "T: custody-masked:key"),
+        ("", "read -----BEGIN PRIVATE KEY-----must-not-stay-----END", "T: custody-masked:key"),
+        ("", r"path=\u0065yJhbGciOiJIUzI1NiJ9.eyJtdXN0LW5vdC1zdGF5In0.c2lnbmF0dXJl", "T: custody-masked:token"),
+        ("PRIVATE KEY-----must-not-stay ", "unsealed", "custody-masked:key vault: T: unsealed"),
+        ("token=must-not-stay ", "unsealed", "token=custody-masked:secret vault: T: unsealed"),
+    ],
+)
+def test_a_line_that_is_masked_whole_is_still_a_line(before: str, says: str, kept: str) -> None:
+    head = "2026-01-05T10:00:00.250Z [INFO]  core"
+    raw = (f"{before}vault: " if before else "") + f"{head}: {says}"
+    given_everything(vault_server.SOURCE, raw.encode(), "hclog")
+    identity = vault_server.SOURCE.identify(raw.encode())
+    assert identity is not None
+    masked = mask(raw.encode(), identity.secrets).decode()
+    assert masked.replace(head, "T") == kept
+    assert isinstance(vault_server.SOURCE.read(masked.encode(), "hclog"), tuple)
+
+
 @pytest.mark.parametrize("depth", [500, 5_000, 200_000])
 @pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"a":', b"}")])
 def test_deep_nesting_raises_nothing(depth: int, brackets: tuple[bytes, bytes]) -> None:

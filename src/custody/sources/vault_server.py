@@ -27,10 +27,10 @@ SCHEME = "vault-server/1"
 _SECOND = 1_000_000
 _LONGEST_MESSAGE = 300
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3,9}(?:Z|[+-][0-9]{2}:?[0-9]{2})"
-_PREFIX = r"(?:[^\r\n]{0,200}?\b(?:vault|bao|openbao)(?:\[[0-9]+\])?: )?"
-_HEAD = _PREFIX + _TIME + r" \[(?:TRACE|DEBUG|INFO|WARN|ERROR) ?\] "
+_BEFORE, _SERVER = r"[^\r\n]{0,200}?", r"\b(?:vault|bao|openbao)(?:\[[0-9]+\])?: "
+_HEAD = rf"(?:{_BEFORE}{_SERVER})?{_TIME}" + r" \[(?:TRACE|DEBUG|INFO|WARN|ERROR) ?\] "
 _LINE = re.compile(
-    rf"{_PREFIX}(?P<time>{_TIME}) \[(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) ?\] +"
+    rf"(?:(?P<before>{_BEFORE}){_SERVER})?(?P<time>{_TIME}) \[(?P<level>TRACE|DEBUG|INFO|WARN|ERROR) ?\] +"
     r"(?P<module>[A-Za-z][A-Za-z0-9_.-]*): (?P<rest>.*)",
     re.DOTALL,
 )
@@ -136,9 +136,18 @@ def _in_object(raw: bytes) -> tuple[list[SecretSpan], bool]:
 
 
 def _in_text(raw: bytes) -> list[SecretSpan]:
-    """Values of telling names, and what its shape gives away. Positions are of bytes: latin-1 keeps them."""
-    spans = shapes.inside(raw, 0, len(raw))
-    for found in _PAIR.finditer(raw.decode("latin-1")):
+    """Values of telling names, and what its shape gives away. Positions are of bytes: latin-1 keeps them.
+
+    What stands before the server's name, and what it says, are looked at by themselves: where one has to be masked
+    whole, the line is still one.
+    """
+    text = raw.decode("latin-1")
+    line = _LINE.fullmatch(text)
+    begin = 0 if line is None else line.start("rest")
+    spans = shapes.inside(raw, begin, len(raw))
+    if line is not None and line["before"]:
+        spans += shapes.inside(raw, 0, line.end("before") - 1)  # its last character keeps the name a word
+    for found in _PAIR.finditer(text):
         start, end = found.span(2)
         if found[2].startswith('"'):
             start, end = start + 1, end - 1
