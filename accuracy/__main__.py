@@ -12,9 +12,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from accuracy.counted import Counted
 from accuracy.counting import Counts, Score, count
 from accuracy.estate import played
-from accuracy.incidents import Counted
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from accuracy import incidents
-from accuracy.incidents import Counted
+from accuracy.counted import Counted
 from custody.chains.join import use_join
 from custody.model.report import Report
 from custody.model.verdicts import SEVERITY_ORDER

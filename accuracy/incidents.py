@@ -11,111 +11,66 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
-from accuracy.planted_incidents import MINUTE, NEVER, Case, cases, over
+from accuracy import checks, conduct, grants, lacks, uses
+from accuracy.counted import LOUD, Counted, Truly, truly
+from accuracy.planted_incidents import NEVER, Case, cases, over
+from accuracy.saying import MINUTE
 from custody.chains.credentials import PROPAGATION
-from custody.incidents.judging import answers, conduct, exposure
+from custody.incidents.judging import answers, exposure, surviving
+from custody.incidents.judging import conduct as conducts
 from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Scope
 from custody.model.incidents import ActionKind, Seed, SeedKind
-from custody.model.verdicts import Question, State
+from custody.model.verdicts import State
 from custody.pipeline.incidents.judging import Evidence, grounds_of, judged_in
 from custody.pipeline.tables import Answers
 from custody.simulation.truth import Credential, Session, Truth
 from custody.simulation.world import THIEF
 
-LOUD = (State.PROVED, State.VIOLATED)
 FROM_THIEF = ("stolen-key", "break-glass-used")
 """Faults that use credentials from the thief's address: all keys of the first, one role of the second."""
 OUTCOME, BELOW, LIVING = "incident: outcome", "incident: descendants", "incident: alive"
-_LAST = """
-    SELECT c.key, c.last_success FROM judged c WHERE c.last_success IS NOT NULL AND c.key IN (SELECT unnest(?))
-"""
-
-
-class Counted(msgspec.Struct):
-    """Right, wrong and not known of each question, and what was wrong in words; adds up over estates."""
-
-    questions: dict[str, Counter[str]] = msgspec.field(default_factory=dict)
-    wrong: list[str] = msgspec.field(default_factory=list)
-    incidents: int = 0
-
-    def add(self, question: str, kind: str, words: str) -> None:
-        """One answer more."""
-        self.questions.setdefault(question, Counter())[kind] += 1
-        if kind == "wrong":
-            self.wrong.append(f"{question}: {words}")
 
 
 def count(truth: Truth, tables: Answers, counted: Counted) -> None:
     """Plant the incidents of an estate, ask for the evidence of each, and count."""
-    truly = Truly(
-        names=_names(truth, tables),
-        in_vain=frozenset(
-            each.key
-            for each in truth.expected
-            if each.question == Question.END_EFFECTIVE and State.PROVED not in each.states
-        ),
-        ahead=max((each.ahead for each in truth.skews), default=0),
-        until=truth.until,
-        exposed=_subjects(truth, "exposed-key"),
-        abused=_subjects(truth, "stolen-key") | _subjects(truth, "shared-key"),
-    )
-    for case in cases(truth):
+    true = truly(truth, tables)
+    for number, case in enumerate(cases(truth)):
         evidence = judged_in(tables, case.incident(), truth.until + 60 * MINUTE)
         counted.incidents += 1
         where = f"seed {truth.seed}: {case.target.kind} {case.target.key}"
-        _outcome(case, evidence, _states(case, case.shown, truly, tables), where, counted)
-        _descendants(case, evidence.scope, truly.names, where, counted)
-        _alive(case, evidence.scope, truly.names, where, counted)
-        _answers(case, evidence, truly, tables, where, counted)
-        _points(case, evidence, truly, tables, where, counted)
-        _touched(case, evidence, truly, where, counted)
-    _from_addresses(truth, tables, truly, counted)
+        _outcome(case, evidence, _states(case, case.shown, true), where, counted)
+        _descendants(case, evidence.scope, true.names, where, counted)
+        _alive(case, evidence.scope, true.names, where, counted)
+        _answers(case, evidence, true, where, counted)
+        _points(case, evidence, true, where, counted)
+        _touched(case, evidence, true, where, counted)
+        uses.count(case, evidence, true, where, counted)
+        lacks.count(case, evidence, true, where, counted)
+        if number % 3 == 0:
+            checks.count(case, _ends(case, true), tables, true, where, counted)
+    grants.count(truth, tables, counted)
+    conduct.count(truth, tables, counted)
+    _from_addresses(truth, tables, true, counted)
 
 
-def _subjects(truth: Truth, fault: str) -> frozenset[str]:
-    return frozenset(each.subject for each in truth.planted if each.fault == fault)
-
-
-def _names(truth: Truth, tables: Answers) -> dict[str, str]:
-    """Every name of a credential, custody's and the estate's own, to the key that the truth has for it."""
-    found = {alias: each.key for each in truth.credentials for alias in (each.key, *each.aliases)}
-    for key, target in tables.engine.rows("SELECT key, target FROM aliases"):
-        first, second = str(key), str(target)
-        if first in found or second in found:
-            known = found.get(first) or found[second]
-            found.setdefault(first, known)
-            found.setdefault(second, known)
-    return found
-
-
-class Truly(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of an estate beside its cases: all names, the ends that are planted without effect, skew (µs)."""
-
-    names: dict[str, str]
-    in_vain: frozenset[str]
-    ahead: int
-    until: int
-    exposed: frozenset[str]
-    abused: frozenset[str]
-
-
-def _states(case: Case, keys: frozenset[str], truly: Truly, tables: Answers) -> frozenset[State]:
+def _states(case: Case, keys: frozenset[str], truly: Truly) -> frozenset[State]:
     """The states that are true of ``keys``: proved where all ended and nothing outlived that, violated else."""
-    spelt = sorted(name for name, key in truly.names.items() if key in keys)
-    rows = tables.engine.rows(_LAST, [spelt])
-    late = max((int(str(time)) for _, time in rows), default=0) - truly.ahead - case.done
     family = [each for each in case.family if each.key in keys]
+    late = max((each.uses.last - case.done for each in family if each.uses is not None), default=0)
     gaps = [_gap(family, each) for each in case.sessions if each.credential in keys]
     found = set()
     if late > 0 or max(gaps, default=0) > 0 or keys & truly.in_vain:
         found.add(State.VIOLATED)
-    ended = all((over(each) or NEVER) <= truly.until for each in family)
+    ended = all((over(each) or NEVER) <= truly.until for each in family) and not any(map(_outlived, family))
     if ended and late <= PROPAGATION + MINUTE and max(gaps, default=0) <= MINUTE and not keys & truly.in_vain:
         found.add(State.PROVED)
     return frozenset(found)
+
+
+def _outlived(credential: Credential) -> bool:
+    """Whether it truly worked after its end, in whosever hands."""
+    return _worked(credential) > PROPAGATION + MINUTE
 
 
 def _by_the_server(credential: Credential) -> bool:
@@ -124,17 +79,37 @@ def _by_the_server(credential: Credential) -> bool:
     return of_broker and credential.ended_by in ("credential.revoke", "credential.drop")
 
 
-def _surviving(case: Case, keys: frozenset[str], truly: Truly, tables: Answers) -> frozenset[State]:
+def _surviving(case: Case, keys: frozenset[str], truly: Truly) -> frozenset[State]:
     """The same of what survives: what outlived its end, and is over by now, does not.
 
     Of an end that was in vain only the server's own word counts: a role that is locked opens no new session, one that
     only its broker thinks gone does.
     """
-    found = _states(case, keys, truly, tables)
+    found = _states(case, keys, truly)
     ended = all((over(each) or NEVER) <= truly.until for each in case.family)
     closed = all((each.closed or NEVER) <= truly.until for each in case.sessions)
     vain = any(each.key in truly.in_vain and not _by_the_server(each) for each in case.family)
     return found | {State.PROVED} if ended and closed and not vain else found
+
+
+def _ends(case: Case, truly: Truly) -> frozenset[State]:
+    """What is true of the end of all that exactly descends from the target, whenever it came and whoever did it."""
+    family = [each for each in case.family if each.key in case.shown or each.key == case.target.key]
+    late = max((_worked(each) for each in family), default=0)
+    gaps = [_gap(family, each) for each in case.sessions if each.credential in {one.key for one in family}]
+    vain = {each.key for each in family} & truly.in_vain
+    found = set()
+    if late > 0 or max(gaps, default=0) > 0 or vain:
+        found.add(State.VIOLATED)
+    if all((over(each) or NEVER) <= truly.until for each in family) and max(late, *gaps, 0) <= MINUTE and not vain:
+        found.add(State.PROVED)
+    return frozenset(found)
+
+
+def _worked(credential: Credential) -> int:
+    """For how long it worked after its end (µs)."""
+    end = over(credential)
+    return 0 if end is None or credential.uses is None else credential.uses.last - end
 
 
 def _gap(family: Sequence[Credential], session: Session) -> int:
@@ -147,15 +122,8 @@ def _outcome(case: Case, evidence: Evidence, true: frozenset[State], where: str,
     (outcome,) = evidence.outcomes
     if case.kind is ActionKind.ROTATE and not case.renewed:
         true -= {State.PROVED}
-    state = State(outcome.judged.state)
-    kind = _kind(state, true)
-    counted.add(
-        f"{OUTCOME} of {case.kind.value}", kind, f"{where} is {state}, not {sorted(true)}: {outcome.judged.text[:300]}"
-    )
-
-
-def _kind(state: State, true: frozenset[State]) -> str:
-    return "not known" if state not in LOUD else "right" if state in true else "wrong"
+    words = f"{where}: {outcome.judged.text[:300]}"
+    counted.judged(f"{OUTCOME} of {case.kind.value}", State(outcome.judged.state), true, words)
 
 
 def _descendants(case: Case, scope: Scope, names: Mapping[str, str], where: str, counted: Counted) -> None:
@@ -178,22 +146,21 @@ def _alive(case: Case, scope: Scope, names: Mapping[str, str], where: str, count
         counted.add(LIVING, kind, f"{where}: {each.key} is called over and lives")
 
 
-def _answers(case: Case, evidence: Evidence, truly: Truly, tables: Answers, where: str, counted: Counted) -> None:
+def _answers(case: Case, evidence: Evidence, truly: Truly, where: str, counted: Counted) -> None:
     """Each of the answers whose truth follows from how the incident was planted."""
     everything = frozenset(each.key for each in case.family)
     true: dict[str, frozenset[State]] = {
-        answers.VERIFIED: _states(case, case.shown, truly, tables),
-        answers.SURVIVES: _surviving(case, everything, truly, tables),
-        answers.CHANGED: _states(case, case.shown, truly, tables) - {State.VIOLATED},
+        answers.VERIFIED: _states(case, case.shown, truly),
+        surviving.SURVIVES: _surviving(case, everything, truly),
+        answers.CHANGED: _states(case, case.shown, truly) - {State.VIOLATED},
         answers.LACKS: frozenset(),
-        conduct.WHO: frozenset({State.PROVED} if case.signed else ()),
-        conduct.INSIDE: _inside(case),
+        conducts.WHO: frozenset({State.PROVED} if case.signed else ()),
+        conducts.INSIDE: _inside(case),
     }
     for each in evidence.answers:
         if each.question in true:
-            right = true[each.question]
-            words = f"{where} is {each.state}, not {sorted(right)}: {each.text[:300]}"
-            counted.add(f"incident: {each.question}", _kind(State(each.state), right), words)
+            words = f"{where}: {each.text[:300]}"
+            counted.judged(f"incident: {each.question}", State(each.state), true[each.question], words)
 
 
 def _inside(case: Case) -> frozenset[State]:
@@ -206,14 +173,14 @@ def _inside(case: Case) -> frozenset[State]:
 _POINT = re.compile(r"(exposure|first abuse|detection|containment): (\S+) \((\w+)\)")
 
 
-def _points(case: Case, evidence: Evidence, truly: Truly, tables: Answers, where: str, counted: Counted) -> None:
+def _points(case: Case, evidence: Evidence, truly: Truly, where: str, counted: Counted) -> None:
     """What is proved of the way from exposure to containment: the planted exposure and theft, the opening, the end."""
     everything = frozenset(each.key for each in case.family)
     true = {
         "exposure": case.target.key in truly.exposed,
         "first abuse": case.target.key in truly.abused,
         "detection": True,
-        "containment": State.PROVED in _states(case, everything, truly, tables),
+        "containment": State.PROVED in _states(case, everything, truly),
     }
     (found,) = (each for each in evidence.answers if each.question == exposure.QUESTION)
     for name, at, grade in (each.groups() for part in found.parts if (each := _POINT.match(part))):

@@ -12,31 +12,14 @@ from itertools import zip_longest
 
 import msgspec
 
-from custody.incidents.record.folding import Heard, Incident, incidents
-from custody.model.broker_terms import Asked as Approvals
-from custody.model.broker_terms import Decision, PolicyRef, Verdict
-from custody.model.incidents import ActionKind, Asked, Decided, Done, Opened, Seed, SeedKind, Step, digest_of
-from custody.model.leaf import LeafRef
-from custody.model.register import Signature
-from custody.model.times import text
-from custody.model.verdicts import Severity
+from accuracy.saying import MINUTE, Script, about
+from custody.incidents.record.folding import Incident
+from custody.model.incidents import ActionKind
 from custody.simulation.truth import Credential, Session, Truth
 
-MINUTE = 60 * 1_000_000
 NEVER = 2**62
 MOST = 40
 """Incidents of an estate, planted faults first."""
-
-_APPROVAL = Decision(
-    verdict=Verdict.APPROVAL,
-    engine="planted",
-    policy_set="0" * 64,
-    schema="0" * 64,
-    entities="0" * 64,
-    request="0" * 64,
-    policies=(PolicyRef("stop", "0" * 64),),
-    asked=Approvals(count=1, group="approvers", within=1800),
-)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +48,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     def incident(self) -> Incident:
         """As it would be folded from its sealed steps."""
-        (found,) = incidents(_steps(self))
-        return found
+        return told(self).incident()
 
 
 def cases(truth: Truth) -> Iterator[Case]:
@@ -154,42 +136,12 @@ def _spread(keys: Sequence[str], most: int) -> list[str]:
     return list(keys[::step][:most])
 
 
-def _steps(case: Case) -> list[Heard]:
-    opened = Opened(
-        incident=case.name,
-        title="planted",
-        severity=Severity.HIGH,
-        seeds=(Seed(kind=SeedKind.KEY, value=case.target.key),),
-        reason="planted",
-        aware=str(text(case.asked - MINUTE)),
-    )
-    asked = Asked(
-        incident=case.name,
-        action="a1",
-        kind=case.kind,
-        targets=(case.target.key,),
-        reason="planted",
-        content=("end it",),
-        asker="ann" if case.signed else "account:ops",
-        lapses=str(text(case.asked + 60 * MINUTE)),
-        decision=_APPROVAL,
-    )
-    said_at = case.done + 4 * MINUTE if case.early else case.done
-    done = Done(incident=case.name, action="a1", how="elsewhere", did=("ended it",), at=str(text(said_at)))
+def told(case: Case, kind: ActionKind | None = None) -> Script:
+    """The incident of a case as people tell it; another ``kind`` is asked for than the case's own."""
     by = "ann" if case.signed else None
-    said: list[Heard] = [
-        _heard(opened, 1, case.asked - MINUTE, by),
-        _heard(asked, 2, case.asked, by),
-        _heard(done, 3, said_at + MINUTE, by),
-    ]
+    script = Script(case.name, about(case.target.key), case.asked - MINUTE, by)
+    action = script.asked(case.asked, kind or case.kind, case.target.key)
     if case.separate:
-        grant = Decided(incident=case.name, action="a1", digest=digest_of(asked), verdict="grant", reason="planted")
-        given = case.done + 3 * MINUTE if case.early else case.asked + MINUTE // 2
-        said.append(_heard(grant, 1, given, "bob", log="approvals"))
-    return said
-
-
-def _heard(step: Step, index: int, at: int, by: str | None, log: str = "operations") -> Heard:
-    signature = None if by is None else Signature(method="ssh", principals=(by,), key=f"SHA256:{by}", anchor="0" * 64)
-    leaf = LeafRef(log, 2**40 + index)
-    return Heard(leaf=leaf, at=at, by="ops", step=step, digest=digest_of(step), signature=signature)
+        script.decided(case.done + 3 * MINUTE if case.early else case.asked + MINUTE // 2, action, "bob")
+    script.done(case.done + 4 * MINUTE if case.early else case.done, action)
+    return script

@@ -15,7 +15,7 @@ from typing import cast
 import msgspec
 from tests.end_to_end.responders import APPROVES, ASKS, SECONDS, Desk
 
-from custody.incidents.judging.answers import SURVIVES
+from custody.incidents.judging.surviving import SURVIVES
 from custody.model.incident_view import IncidentView
 from lab import parts
 from lab.postgresql import PostgreSQL, Session

@@ -8,14 +8,16 @@ import msgspec
 import pytest
 
 from custody.incidents.judging import conduct, endings, exposure
-from custody.incidents.judging.answers import SURVIVES, VERIFIED, answers
+from custody.incidents.judging.answers import VERIFIED, answers
+from custody.incidents.judging.checklist import checklist
 from custody.incidents.judging.endings import Facts
 from custody.incidents.judging.outcomes import facts, outcomes
+from custody.incidents.judging.surviving import SURVIVES
 from custody.incidents.record.folding import Incident
 from custody.incidents.scope.grounds import Grounds
 from custody.incidents.scope.reaching import scope
 from custody.incidents.seen import Outcome
-from custody.model.incidents import ActionKind, SeedKind
+from custody.model.incidents import ActionKind, Item, SeedKind
 from custody.model.report import ClockRef
 from custody.model.verdicts import State
 from tests.incidents.evidence_estate import CONTRACT, Trail, at, key
@@ -172,7 +174,8 @@ def _became(grounds: Grounds, incident: Incident) -> tuple[Outcome, ...]:
         (True, "10:05", "10:10:00", "proved"),
         (True, "10:05", "10:09:59", "violated"),
         (True, "10:01:30", "10:11", "proved"),
-        (True, "10:05", None, "violated"),
+        (True, "10:05", None, "open"),
+        (True, "10:00:40", None, "open"),
         (False, "10:05", "10:11", "proved"),
         (False, "10:01:30", "10:11", "violated"),
         (False, "10:00:30", "10:11", "violated"),
@@ -184,7 +187,7 @@ def test_another_action_ends_what_outlived_the_first(
     found = _became(role, _played(first, asked, done).incident())
 
     assert [each.judged.state for each in found] == [*(["violated"] if first else []), expected], found
-    assert [bool(each.surviving) for each in found] == [*([True] if first else []), expected == "violated"]
+    assert [bool(each.surviving) for each in found] == [*([True] if first else []), expected != "proved"]
 
 
 def test_nothing_survives_once_all_that_outlived_the_end_is_over(role: Grounds) -> None:
@@ -194,6 +197,17 @@ def test_nothing_survives_once_all_that_outlived_the_end_is_over(role: Grounds) 
 
     assert reach.surviving == ()
     assert (found[VERIFIED].state, found[SURVIVES].state) == ("violated", "proved")
+
+
+def test_old_credentials_that_ended_late_have_ended(role: Grounds) -> None:
+    incident = _played(True, "10:05", "10:11").incident()
+    reach = scope(role, incident.seeds)
+    became = _became(role, incident)
+    (old,) = checklist(role, incident, reach, became, [Item.OLD_ENDED])
+
+    assert old.judged.state == "proved"
+    assert "1 of 1 credential ended, one of them late" in old.judged.text
+    assert [each.judged.state for each in became] == ["violated", "proved"]
 
 
 def _known(role: Grounds, **changed: object) -> Facts:

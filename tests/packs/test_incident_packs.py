@@ -18,7 +18,8 @@ from custody.cli.exits import CODES
 from custody.errors import NotFound, UsageError
 from custody.ledger.checkpoint import parse
 from custody.ledger.note import Signer, parse_note, sign
-from custody.model.incidents import ActionKind, Noted, step_of
+from custody.model.incidents import ActionKind, Closed, Ended, Noted, step_of
+from custody.model.leaf import LeafRef
 from custody.packs import manifest, parts
 from custody.packs.steps import Listed as Step
 from custody.pipeline import approvals
@@ -31,7 +32,7 @@ from custody.store.reader import Reader
 from tests.packs.conftest import Made
 from tests.packs.estate import SECRET, Files, checked, files_of, key_of, listed, named, packed, written
 from tests.packs.incident_scene import KEY, Played
-from tests.ssh_signing import BOB
+from tests.ssh_signing import ANN, BOB
 
 Json = dict[str, object]
 
@@ -348,3 +349,20 @@ def test_an_ordinary_pack_is_what_it_was(made: Made, tmp_path: Path) -> None:
     assert "incident" not in msgspec.json.encode(fields["options"]).decode()
     assert checked(made[2]).incident is None
     assert packed(settings, tmp_path / "again.zip", made_for="auditor@example.com").sha256 == first.sha256
+
+
+def test_what_a_close_calls_proved_and_the_records_do_not_show_is_said_in_the_pack(
+    later: Played, tmp_path: Path
+) -> None:
+    """Somebody with the key of the operations log closed it past the commands: it is closed, with a warning beside."""
+    ended = Ended(action=later.action_id, how="proved", leaves=(LeafRef("operations", 3),))
+    step = Closed(incident=later.name, reason="over", answers="0" * 64, as_of="2026-03-02T10:00:00Z", ended=(ended,))
+    later.now += 60_000_000
+    later.inject(step, ANN, log="operations")
+    later.packed(tmp_path / "closed.zip")
+    view = json.loads(files_of(tmp_path / "closed.zip")[parts.INCIDENT_VIEW])
+
+    assert checked(tmp_path / "closed.zip").problems == ()
+    assert (view["state"], view["odd"]) == ("closed", [])
+    assert view["closed"]["why"] == f"closed, but what the close says of {later.action_id} is not shown by the logs"
+    assert view["closed"]["cites"] == [{"log": "operations", "index": 3}]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from datetime import datetime, timedelta
 
 import msgspec
@@ -20,8 +19,7 @@ from custody.reports.incident import timesketch
 from custody.reports.incident.drawing import LANES, drawing
 from custody.reports.incident.page import LINES, lines, page
 from custody.reports.incident.table import COLUMNS, rows
-from custody.reports.safe import plain, width
-from custody.reports.terminal import Style
+from custody.reports.safe import plain
 from custody.reports.terminal.incident import page as on_terminal
 from custody.reports.terminal.incident_timeline import timeline as timeline_on_terminal
 from tests.reports.hostile import HIDDEN, poisoned, text
@@ -29,7 +27,6 @@ from tests.reports.sample_incident import HOSTILE, KEY, moment, sample_incident,
 from tests.reports.test_csv_tables import FORMULA
 from tests.reports.test_html import Page
 
-ANSI = re.compile("\x1b\\[[0-9;]*m")
 FORBIDDEN = {"script", "iframe", "form", "object", "embed", "img", "link", "base", "input", "button"}
 TIMES = ("at", "last", "known", "corrected")
 
@@ -209,49 +206,6 @@ def test_no_text_changes_the_structure_of_the_page(poison: str) -> None:
     assert set(found.tags) <= set(quiet.tags)
     assert {name for _, name, _ in found.attributes} <= {name for _, name, _ in quiet.attributes} | {"title"}
     assert [value for value in found.values("href") if not value.startswith("#")] == []
-
-
-# the terminal
-
-
-@pytest.mark.parametrize("shown", [on_terminal, timeline_on_terminal], ids=["page", "timeline"])
-def test_the_terminal_has_80_columns_and_colours_change_nothing_else(shown: object) -> None:
-    assert callable(shown)
-    bare, painted = shown(sample_incident()), shown(sample_incident(), Style(on=True))
-    commands = [line for line in bare.splitlines() if line.startswith("    ") and width(line) > 80]
-
-    assert ANSI.sub("", painted) == bare
-    assert painted != bare
-    assert [line for line in bare.splitlines() if width(line) > 80 and line not in commands] == []
-    assert HIDDEN.search(bare) is None
-
-
-def test_the_timeline_on_the_terminal_keeps_the_own_time_of_what_was_corrected() -> None:
-    found = timeline_on_terminal(sample_incident())
-
-    assert re.search(r"11:58:30 +● issue +database credentials\n.*its clock 11:58:32\.500", found)
-    assert "says to have done revoke [unapproved]" in found
-    assert "cut off: 12 more records of the scope have no line here" in found
-    assert "postgresql: not corrected: nothing compares it" in found
-
-
-def test_long_details_are_cut_on_the_terminal_and_counted() -> None:
-    found = sample_incident()
-    answer = msgspec.structs.replace(found.answers[0], parts=tuple(f"part {n}" for n in range(20)))
-    shown = on_terminal(msgspec.structs.replace(found, answers=(answer,)))
-
-    assert "part 5\n" in shown
-    assert "part 6\n" not in shown
-    assert "and 14 more: --json has them" in shown
-
-
-@settings(max_examples=20, deadline=None)
-@given(text)
-def test_no_text_steers_the_terminal(poison: str) -> None:
-    view = poisoned(sample_incident(), poison)
-
-    assert HIDDEN.search(on_terminal(view) + timeline_on_terminal(view)) is None
-    assert HIDDEN.search(timeline_on_terminal(timed(view))) is None
 
 
 # files

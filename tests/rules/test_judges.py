@@ -358,6 +358,55 @@ def test_a_role_that_vault_revoked_has_ended_where_its_server_says_so(facts: dic
     assert end_effective.judge(row, EMPTY).state is wanted
 
 
+API, OTHER = "https://kubernetes.default.svc", "sts.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("key", "effect", "tags", "more", "wanted"),
+    [
+        ("k8s_cred:c:JTI=1", "pod.delete", f'{{"audiences":["{API}"]}}', {}, "proved"),
+        ("k8s_cred:c:JTI=1", "pod.delete", '{"expiration_seconds":3607}', {}, "proved"),
+        ("k8s_cred:c:JTI=1", "pod.delete", f'{{"audiences":["{API}","{OTHER}"]}}', {}, "unproven"),
+        ("k8s_cred:c:JTI=1", "pod.delete", f'{{"audiences":["{OTHER}"]}}', {}, "unproven"),
+        ("k8s_cred:c:JTI=1", "pod.delete", '{"audiences":["https://kubernetes.default.example"]}', {}, "unproven"),
+        ("k8s_cred:c:JTI=1", "pod.delete", f'{{"audiences":["{API}.cluster.local"]}}', {}, "proved"),
+        ("k8s_cred:c:JTI=1", "principal.delete", f'{{"audiences":["{OTHER}"]}}', {}, "unproven"),
+        ("k8s_cred:c:JTI=1", "pod.delete", None, {}, "unproven"),
+        ("k8s_cred:c:JTI=1", "pod.delete", "{", {}, "unproven"),
+        ("k8s_cred:c:JTI=1", "pod.delete", None, {"not_after": 60}, "proved"),
+        ("k8s_cred:c:JTI=1", "pod.delete", None, {"not_after": 99}, "unproven"),
+        ("aws_akid:aws:A", "role.delete", None, {}, "proved"),
+    ],
+)
+def test_what_a_token_is_bound_to_ends_it_where_nobody_else_checks_it(
+    key: str, effect: str, tags: str | None, more: dict[str, int], wanted: str
+) -> None:
+    row = of(
+        end_effective.Row,
+        key=key,
+        issue_leaf=1,
+        end_leaf=2,
+        end_time=50,
+        end_effect=effect,
+        tags=tags,
+        as_of=80,
+        **more,
+    )
+
+    assert end_effective.judge(row, EMPTY).state == wanted
+
+
+def test_what_its_own_server_ended_is_over_at_once() -> None:
+    """No minute is granted as where an end has to travel: one log tells of both."""
+    known = {"issue_leaf": 1, "end_leaf": 2, "end_time": 50, "end_effect": "key.deactivate", "last_success": 60}
+    made_up = "db_role:postgresql:v-kubernet-app-aaaaaaaaaaaaaaaaaaaa-1772445600"
+    told = end_effective.judge(of(end_effective.Row, key=made_up, prompt_uses=2, prompt_leaf=9, **known), EMPTY)
+    shared = end_effective.judge(of(end_effective.Row, key="db_role:postgresql:r", prompt_uses=2, **known), EMPTY)
+
+    assert (told.state, told.text, told.leaves) == (State.VIOLATED, "2 successful calls after the end", (1, 2, 9))
+    assert shared.state is State.UNPROVEN
+
+
 def test_what_a_name_of_many_servers_shows_violates_nothing() -> None:
     late = {"issue_leaf": 1, "end_leaf": 2, "end_time": 50, "late_uses": 2, "late_leaves": [4], "late_first": 60}
     made_up = "db_role:postgresql:v-kubernet-app-aaaaaaaaaaaaaaaaaaaa-1772445600"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 from custody.pipeline.simulate import simulate
 from custody.simulation.truth import Truth
+
+sys.path.append(str(Path(__file__).parents[2]))
+"""``accuracy`` lies beside ``src``: it is no part of what is installed."""
 
 SEED = 5
 HOURS = 4

@@ -142,3 +142,48 @@ def test_sessions_of_the_truth_are_those_of_the_database(clean: Made) -> None:
     }
 
     assert opened == {each.key for each in clean.truth.sessions}
+
+
+def test_uses_are_those_of_the_files_where_nothing_was_lost(clean: Made) -> None:
+    """Twice of a certificate, whose records name it by two names."""
+    for each in clean.truth.credentials:
+        told = each.records.get("use", 0)
+        if each.uses is None:
+            assert told == 0, each.key
+        else:
+            assert each.uses.count == told // (2 if each.kind == "certificate" else 1), each.key
+            assert clean.truth.since <= each.uses.first <= each.uses.last <= clean.truth.until
+            assert each.uses.count > 1 or each.uses.first == each.uses.last
+
+
+def test_uses_are_known_that_no_file_tells_of(faulty: Made) -> None:
+    """Whatever was dropped happened: of a key whose uses were dropped more are known than are in the files."""
+    known = {each.key: each for each in faulty.truth.credentials}
+    lost = [known[key] for each in faulty.truth.dropped if each.stage == "use" for key in each.keys if key in known]
+
+    assert lost
+    for each in lost:
+        told = each.records.get("use", 0)
+        assert each.uses is not None
+        assert each.uses.count > told // (2 if each.kind == "certificate" else 1), each.key
+        assert each.touched, each.key
+
+
+def test_the_stolen_key_was_used_and_touched_from_elsewhere(faulty: Made) -> None:
+    stolen = next(each for each in faulty.truth.planted if each.fault == "stolen-key")
+    key = next(each for each in faulty.truth.credentials if each.key == stolen.subject)
+
+    assert key.uses is not None
+    assert {"s3.amazonaws.com", "secretsmanager.amazonaws.com"} <= set(key.touched["resource"])
+
+
+def test_what_was_touched_has_its_kind(clean: Made) -> None:
+    kinds = {kind for each in clean.truth.credentials for kind in each.touched}
+    secrets = {name for each in clean.truth.credentials for name in each.touched.get("secret", ())}
+    made = {name for each in clean.truth.credentials for name in each.touched.get("key", ())}
+    names = {name for each in clean.truth.credentials for name in (each.key, *each.aliases)}
+
+    assert kinds == {"grant", "key", "resource", "secret"}
+    assert all(name.startswith("secret/data/") for name in secrets)
+    assert made
+    assert made <= names

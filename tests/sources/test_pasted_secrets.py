@@ -152,3 +152,41 @@ def test_the_fast_form_of_the_search_finds_what_the_plain_form_finds() -> None:
         assert spans == [one.span(1) for one in fast.finditer(text)], text
         found += bool(spans)
     assert found > 1000
+
+
+DRAWN = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYmust0not0Y"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (DRAWN, True),
+        (f"the key was {DRAWN}, it is over", True),
+        (f'"{DRAWN}"', True),
+        (f"see\n{DRAWN}\n", True),
+        (f"x={DRAWN}", True),
+        ("3fb1c5b1ad1f0a8a1e1a4f9c5d3b2a1908f7e6d5", False),  # SHA-1
+        ("3FB1C5B1AD1F0A8A1E1A4F9C5D3B2A1908F7E6D5", False),
+        (f"SHA256:{DRAWN}abc", False),  # the fingerprint of an SSH key
+        (f"{DRAWN}=", False),  # base64 of something
+        (DRAWN[:39], False),
+        (f"{DRAWN}1", False),
+        (f"{DRAWN}_", False),
+        ("AWSLogs/111122223333/CloudTrail/useast11", False),
+        ("arn:aws:iam::111122223333:role/service/ReadersOfTheWarehouse2023InFrankfurt11", False),
+        ("AROAEXAMPLEEXAMPLE1234567890EXAMPLE12345", False),
+        ("thisisaverylongwordofforty1lettersinall0", False),
+    ],
+)
+def test_a_bare_access_key_that_somebody_typed_is_a_secret(text: str, secret: bool) -> None:
+    assert pasted_secrets.holds(text) is secret
+    assert pasted_secrets.shaped(text) is False  # what is masked in records, and so their identity, is as it was
+    assert kept(text) == text
+
+
+def test_nearly_every_random_key_is_recognised() -> None:
+    draw = random.Random(3)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/+"
+    found = sum(pasted_secrets.holds("".join(draw.choices(letters, k=40))) for _ in range(2_000))
+
+    assert found > 1_990

@@ -12,6 +12,7 @@ import pytest
 from tests.store.conftest import NOW
 
 from custody.errors import StoreError, StoreForked, StoreLocked
+from custody.ledger.note import encode64
 from custody.store import approvals, layout
 from custody.store.approvals import ApprovalsWriter
 from custody.store.approvals_check import SEALED
@@ -263,3 +264,32 @@ def test_neither_account_can_write_the_log_of_the_other(tmp_path: Path) -> None:
         assert checked(folder).problems == ()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(("size", "wrong"), [(2, ""), (0, "the root at size 0 differs"), (9, "size 9, this has 4")])
+def test_what_the_operations_log_saw_of_approvals_is_held_against_it(folder: Path, size: int, wrong: str) -> None:
+    with approver(folder) as writer:
+        writer.seal("review", {"number": 1})
+    found = approvals.read(folder / "store")
+    assert found is not None
+    with operations(folder) as other:
+        leaf = other.seal("incident-step", {"approvals": [size, encode64(found.checkpoint.root)]})
+    with approver(folder) as writer:
+        writer.seal("review", {"number": 2})
+
+    told = [problem.text for problem in checked(folder).damage]
+
+    assert told == ([f"leaf {leaf} of the operations log saw another one: {wrong}"] if wrong else [])
+
+
+def test_a_log_of_approvals_that_only_a_step_saw_cannot_be_taken_away(folder: Path) -> None:
+    with approver(folder) as writer:
+        writer.seal("review", {})
+    found = approvals.read(folder / "store")
+    assert found is not None
+    with operations(folder) as other:
+        other.seal("incident-step", {"approvals": [found.checkpoint.size, encode64(found.checkpoint.root)]})
+    shutil.rmtree(folder / "store" / layout.APPROVALS)
+    (folder / "store" / layout.APPROVALS_VKEY).unlink()
+
+    assert [problem.text for problem in checked(folder).damage] == ["the log of approvals is gone"]

@@ -143,14 +143,15 @@ def _digests(engine: Engine) -> list[Digest]:
 
 
 def _certified(span: Span) -> Found:
-    hours = f"{span.digests} digests, {span.absent} absent"
+    hours = f"{span.digests} digests"
+    absent = f"; {span.absent} absent" if span.absent else ""
     shown = Certificate(
         source=digests.SOURCE,
         account=span.account,
         region=span.region,
         since=text(span.since) or "",
         until=text(span.until) or "",
-        how=f"the files that {hours} name",
+        how=f"the files that {hours} name{absent}",
         expected=span.expected,
         received=span.received,
         signatures=dict(span.signatures),

@@ -79,7 +79,8 @@ USE_SOURCES = """
 MARGINS = f"""
     CREATE OR REPLACE TABLE margins AS
     SELECT e.key, e.time, e.effect, e.until, u.source AS use_source,
-           CASE WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} WHEN e.source = u.source THEN 0
+           CASE WHEN e.source = 'postgresql' AND u.source = 'postgresql' THEN 0
+                WHEN e.effect IN {listed(SLOW_EFFECTS)} THEN {PROPAGATION} WHEN e.source = u.source THEN 0
                 ELSE {AT_ONCE} END + coalesce(c.skew, 0) AS margin
     FROM sound_ends e
     JOIN use_sources u ON u.key = e.key

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from custody.incidents.record.ending import unshown
 from custody.incidents.record.folding import Action, Heard, Incident, Weighed
-from custody.incidents.record.weighing import overdue, unapproved, where
+from custody.incidents.record.weighing import by_other, overdue, unapproved, where
 from custody.incidents.seen import Outcome
 from custody.incidents.timeline.steps import told as words
 from custody.incidents.timeline.steps import why_said
 from custody.model.broker_terms import Decision, Verdict
 from custody.model.incident_view import ActionView, OutcomeView, Told
-from custody.model.incidents import Claimed, Done, Noted, Step
+from custody.model.incidents import Claimed, Closed, Done, Noted, Step
 from custody.model.leaf import LeafRef
 from custody.model.times import text
+from custody.model.verdicts import State
 
 POLICIES: dict[Verdict, str] = {
     Verdict.ALLOW: "the policies allow it",
@@ -44,7 +48,23 @@ def _cites(step: Step) -> tuple[LeafRef, ...]:
             return step.cites
         case Done():
             return step.rests_on
+        case Closed():
+            return tuple(dict.fromkeys(leaf for each in step.ended for leaf in each.leaves))
     return ()
+
+
+def closed(incident: Incident, outcomes: Sequence[Outcome]) -> Told | None:
+    """The close that counts, with a warning where the evidence does not show (any more) what it says was proved."""
+    if incident.closed is None:
+        return None
+    shown = (each.action for each in outcomes if each.judged.state == State.PROVED)
+    return step(incident.closed, incident, unshown(incident, shown))
+
+
+def done(each: Action, heard: Heard, incident: Incident) -> Told:
+    """What somebody says they did, with why it counts as done without approval, and who was to do it instead."""
+    found, other = step(heard, incident, unapproved(each, heard)), by_other(each, heard)
+    return msgspec.structs.replace(found, what=f"{found.what} ({other})") if other else found
 
 
 def action(each: Action, incident: Incident, now: int, outcome: Outcome | None) -> ActionView:
@@ -69,9 +89,9 @@ def action(each: Action, incident: Incident, now: int, outcome: Outcome | None) 
         second_by=request.second_by,
         review_by=request.review_by,
         overdue=overdue(each, now),
-        unapproved="; ".join(dict.fromkeys(why for done in each.done if (why := unapproved(each, done)))),
+        unapproved="; ".join(dict.fromkeys(why for heard in each.done if (why := unapproved(each, heard)))),
         decisions=_all(each.decisions, incident),
-        done=tuple(step(heard, incident, unapproved(each, heard)) for heard in each.done),
+        done=tuple(done(each, heard, incident) for heard in each.done),
         said_at=claimed[0] if claimed else None,
         settled=None if each.settled is None else step(each.settled, incident),
         reviews=_all(each.reviews, incident),

@@ -102,7 +102,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="as
     ``executor`` is who is to do it (None: who asks). ``until`` (RFC 3339) bounds what is given. ``decision`` is what
     the policies said; ``lapses`` (RFC 3339) is when the request is too old to be approved or done. ``break_glass``
     says that it is done without waiting: ``second_by`` and ``review_by`` are the limits for the second person and the
-    review.
+    review. ``log`` is the origin of the log that it was asked in: an approval of it is one in no other store.
     """
 
     incident: str
@@ -119,6 +119,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="as
     break_glass: bool = False
     second_by: str | None = None
     review_by: str | None = None
+    log: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="done"):
@@ -156,13 +157,29 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
     cites: tuple[LeafRef, ...] = ()
 
 
-class Closed(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="closed"):
-    """The incident is over. ``answers`` is the SHA-256 of the answers as they stood, ``as_of`` (RFC 3339) theirs."""
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How an action was over when its incident was closed.
+
+    ``proved`` by the target's own log, whose records are ``leaves`` (up to 16); ``settled`` with a reason; ``refused``
+    by the policies, and done by nobody.
+    """
+
+    action: str
+    how: Literal["proved", "settled", "refused"]
+    leaves: tuple[LeafRef, ...] = ()
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="step", tag="closed"):
+    """The incident is over. ``answers`` is the SHA-256 of the answers as they stood, ``as_of`` (RFC 3339) theirs.
+
+    ``ended`` names every action that was asked for by then: a close that leaves one out ends nothing.
+    """
 
     incident: str
     reason: str
     answers: str
     as_of: str | None
+    ended: tuple[Ended, ...] = ()
 
 
 class Reopened(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="reopened"):

@@ -14,7 +14,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from custody.broker.broker import Broker
@@ -23,6 +23,7 @@ from custody.broker.reachable import Outcome
 from custody.model.events import MICROSECONDS
 from custody.model.times import text
 from custody.serve.metrics import CONTENT_TYPE
+from custody.serve.parts import Receiving
 from custody.serve.passage import Asked, passage_of, shop_of
 
 
@@ -49,11 +50,15 @@ class BackendHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether requests should come here, and why not: ``standby``, ``sealing-lag``, …; beside it, each backend."""
+    """Whether requests should come here, and why not: ``standby``, ``sealing-lag``, …; beside it, each backend.
+
+    ``receivers`` are those who are told of incidents, where there are any; that one is away changes nothing here.
+    """
 
     ready: bool
     reasons: tuple[str, ...] = ()
     backends: tuple[BackendHealth, ...] = ()
+    receivers: tuple[Receiving, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 @get("/healthz", tags=["health"])
@@ -69,7 +74,8 @@ async def readyz(request: Asked) -> Response[Ready]:
     shop = shop_of(request)
     found = shop.parts.health.ready()
     passage_of(request.scope).reason = ",".join(found.reasons)
-    body = Ready(ready=found.ready, reasons=found.reasons, backends=backends_of(shop.desk))
+    receivers = shop.parts.receivers() or msgspec.UNSET
+    body = Ready(ready=found.ready, reasons=found.reasons, backends=backends_of(shop.desk), receivers=receivers)
     return Response(body, status_code=200 if found.ready else 503)
 
 
@@ -79,6 +85,7 @@ async def metrics(request: Asked) -> Response[bytes]:
     shop = shop_of(request)
     registry = CollectorRegistry()
     registry.register(_Backends(_outcomes(shop.desk)))
+    registry.register(_Receivers(shop.parts.receivers()))
     return Response(shop.metrics.text() + generate_latest(registry), media_type=CONTENT_TYPE)
 
 
@@ -136,3 +143,30 @@ class _Backends(Collector):
             if each.failed is not None or each.answered is not None:
                 failing.add_metric((each.backend, each.reason), float(each.failed is not None))
         yield from (failing, answered, failed)
+
+
+class _Receivers(Collector):
+    """Those who are told of incidents, for Prometheus; their names are those of the response file."""
+
+    def __init__(self, found: Sequence[Receiving]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing where there is no receiver."""
+        if not self._found:
+            return
+        told = CounterMetricFamily("custody_incident_told", "Steps that a receiver took", labels=("receiver",))
+        failed = CounterMetricFamily(
+            "custody_incident_telling_failed", "Turns in which a receiver could not be told all", labels=("receiver",)
+        )
+        behind = GaugeMetricFamily("custody_incident_behind", "Steps that wait for a receiver", labels=("receiver",))
+        aside = GaugeMetricFamily(
+            "custody_incident_set_aside", "Steps that a receiver refused for good", labels=("receiver",)
+        )
+        for each in self._found:
+            labels = (each.receiver,)
+            told.add_metric(labels, float(each.told))
+            failed.add_metric(labels, float(each.failed))
+            behind.add_metric(labels, float(each.behind))
+            aside.add_metric(labels, float(each.aside))
+        yield from (told, failed, behind, aside)

@@ -67,6 +67,25 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     lag: float = 0.0
 
 
+class Receiving(msgspec.Struct, frozen=True, kw_only=True):
+    """How one who follows incidents is: steps told and turns that failed since the start, and what waits now.
+
+    ``aside`` counts what it refused so often that it is not sent any more. ``away``: it takes nothing now.
+    """
+
+    receiver: str
+    told: int = 0
+    failed: int = 0
+    behind: int = 0
+    aside: int = 0
+    away: bool = False
+
+
+def nobody() -> tuple[Receiving, ...]:
+    """No receiver."""
+    return ()
+
+
 class Health(Protocol):
     """How the broker is. None of it waits for anything."""
 
@@ -110,3 +129,4 @@ class ServiceParts(msgspec.Struct, frozen=True, kw_only=True):
     sets: Mapping[str, SetDoor] = {}
     approvals: str = ""
     tracer: Tracer | None = None
+    receivers: Callable[[], tuple[Receiving, ...]] = nobody

@@ -39,6 +39,7 @@ from custody.serve.parts import Gauges, Readiness, ServiceParts, Taken
 from custody.serve.server import Listening, Server, listening, server, trust
 from custody.serve.sets import SetKeys
 from custody.serve.spool import SUFFIX, swept
+from custody.serve.telling import Teller
 from custody.serve.ticking import Ticking
 from custody.settings.broker_file import BrokerFile, Intake
 from custody.store.reader import Reader
@@ -58,6 +59,7 @@ class Station:
     def __init__(self, composed: Composed) -> None:
         self.composed = composed
         self.sealing = Sealing(composed.settings, composed.file.broker, derive_every=composed.file.derive_every)
+        self.teller = Teller(composed.settings, told)
         self.saved = 0
         self._ticking = Ticking(self._failed)
         self._stop = asyncio.Event()
@@ -118,6 +120,7 @@ class Station:
     async def end(self) -> None:
         """Say that it stops, write behind, seal what is left."""
         await self._ticking.stop()
+        await self.teller.stop()
         if self._journal is not None:
             await self.composed.broker.stop()
         self._stop.set()
@@ -156,6 +159,8 @@ class Station:
         finally:
             if path is not body:
                 path.unlink(missing_ok=True)
+        if found.incidents:
+            self.teller.wake()
         skips = sum(count for _, count in found.skips)
         return Taken(first=found.leaf, records=found.records, skips=skips, incidents=found.incidents)
 
@@ -178,6 +183,7 @@ class Station:
         self._ticking.every(2.0, "policies", self._reloaded)
         self._ticking.every(60.0, "keys", self._keys)
         self._ticking.every(300.0, "orphans", broker.reaper.orphans)
+        self._ticking.every(1.0, "telling", self.teller.look)
 
     async def _written(self) -> None:
         self.saved = await self.composed.broker.running.write_behind() or self.saved
@@ -248,6 +254,7 @@ def application(composed: Composed, station: Station, sink: Sink) -> Front:
             sets={each.name: _transmitter(file, each) for each in file.intake if each.jwks},
             approvals=f"{'https' if file.tls else 'http'}://{file.approvals.address}",
             tracer=tracer(),
+            receivers=station.teller.standings,
         ),
     )
 

@@ -7,17 +7,19 @@ import msgspec
 
 from custody.model.events import Stage
 from custody.model.verdicts import Question, State
-from custody.simulation.entry import BROKER, Entry
+from custody.simulation.entry import BROKER, Entry, Thing
 from custody.simulation.truth import (
     Approval,
     Credential,
     Dropped,
     Expected,
+    Grant,
     Link,
     Planted,
     Run,
     Session,
     Skew,
+    Uses,
 )
 
 COMPLETE_JOINS = (
@@ -33,6 +35,10 @@ SOUND = (State.PROVED, State.UNPROVEN, State.OPEN, State.NOT_APPLICABLE)
 """What may be said where nothing is wrong: never a violation."""
 WRONG = (State.VIOLATED, State.UNPROVEN)
 """What may be said where something is wrong: never a proof."""
+LAST, COUNT = 1, 2
+"""Places in what is remembered of the uses of a key: the first, the last (µs), and how many."""
+MAKES = (Stage.ISSUE, Stage.REVOKE)
+"""What a call does to another credential that it makes or ends."""
 ALWAYS = (Question.HOLDER, Question.LIFETIME, Question.WITHIN, Question.RENEWED, Question.END_EFFECTIVE)
 """The questions in which a credential without a fault can not be violated."""
 
@@ -50,9 +56,12 @@ class Book:
         self.expected: dict[tuple[str, str], tuple[str, ...]] = {}
         self.dropped: list[Dropped] = []
         self.skews: list[Skew] = []
+        self.grants: list[Grant] = []
         self.records: Counter[str] = Counter()
         self._stages: dict[str, Counter[str]] = defaultdict(Counter)
         self._seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._uses: dict[str, list[int]] = {}
+        self._touched: dict[str, set[Thing]] = defaultdict(set)
 
     def run(self, run: Run) -> Run:
         """Enter a run."""
@@ -75,6 +84,26 @@ class Book:
     def expect(self, key: str, question: Question, *states: State) -> None:
         """Enter the states that are right for a question; what was entered last holds."""
         self.expected[(key, question.value)] = tuple(state.value for state in states)
+
+    def happened(self, entry: Entry) -> None:
+        """Remember with which credentials the call succeeded that a record tells of, delivered or not."""
+        about, things = entry.about, entry.touched
+        used = [key for stage, key in about if stage is Stage.USE]
+        if not used:
+            return
+        if len(about) > len(used):
+            things += tuple(("key", key) for stage, key in about if stage in MAKES and key not in used)
+        for key in dict.fromkeys(used) if len(used) > 1 else used:
+            known = self._uses.get(key)
+            if known is None:
+                self._uses[key] = [entry.time, entry.time, 1]
+                self._touched[key].update(things)
+                continue
+            known[LAST] = entry.time  # records come in order of time
+            known[COUNT] += 1
+            touched = self._touched[key]
+            for thing in things:
+                touched.add(thing)
 
     def written(self, entry: Entry) -> None:
         """Count a record that went into a file."""
@@ -149,7 +178,21 @@ class Book:
             parent_visible=each.parent_visible if issued else "none",
             run_visible=each.run_visible if issued else "none",
             records=dict(sorted(told.items())),
+            uses=self._used(each),
+            touched=self._things(each),
         )
+
+    def _used(self, each: Credential) -> Uses | None:
+        """By all names: a record that names a credential twice names it by every name that is used of it."""
+        found = [self._uses[key] for key in (each.key, *each.aliases) if key in self._uses]
+        if not found:
+            return None
+        firsts, lasts, counts = zip(*found, strict=True)
+        return Uses(min(firsts), max(lasts), max(counts))
+
+    def _things(self, each: Credential) -> dict[str, tuple[str, ...]]:
+        every = sorted(set().union(*(self._touched.get(key, set()) for key in (each.key, *each.aliases))))
+        return {kind: tuple(name for other, name in every if other == kind) for kind in sorted({k for k, _ in every})}
 
     def _held(self, link: Link) -> bool:
         """Whether the records that a link joins are in the files."""

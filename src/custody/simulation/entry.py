@@ -25,12 +25,15 @@ BROKER = "custody.broker"
 About = tuple[Stage, str]
 """What a record is to a key."""
 
+Thing = tuple[str, str]
+"""Something that a call touched: its kind (a word of ``custody.incidents``) and its name, as custody names it."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record: ``line`` its bytes, ``about`` what it is to which keys, ``place`` which file of the source.
 
     ``delay`` is how long after ``time`` it is delivered (µs). ``belongs`` is the time of the record that it belongs to:
-    where that one is written, this one is.
+    where that one is written, this one is. ``touched`` is what the call that it tells of did something to.
     """
 
     time: int
@@ -40,6 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     place: str = ""
     delay: int = 0
     belongs: int | None = None
+    touched: tuple[Thing, ...] = ()
 
 
 def encoded(value: object) -> bytes:

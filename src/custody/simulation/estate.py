@@ -65,10 +65,12 @@ class Estate:
             time, _, thing = heapq.heappop(self._queue)
             if not isinstance(thing, Entry):
                 thing(time)
-            elif self._reaches(thing):
-                self.book.written(thing)
-                yield thing
+            elif self._happens(thing):
+                self.book.happened(thing)
+                if all(keeps(thing) for keeps in self.kept):
+                    self.book.written(thing)
+                    yield thing
 
-    def _reaches(self, entry: Entry) -> bool:
+    def _happens(self, entry: Entry) -> bool:
         moment = entry.time if entry.belongs is None else entry.belongs
-        return moment <= self.until and all(keeps(entry) for keeps in self.kept)
+        return moment <= self.until

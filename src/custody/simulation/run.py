@@ -61,7 +61,7 @@ class Simulation:
         """What is true of the estate; asked for after ``pieces`` is through."""
         book, plan = self._estate.book, self.plan
         return Truth(
-            version=1,
+            version=2,
             seed=plan.seed,
             hours=plan.hours,
             workloads=plan.workloads,
@@ -81,4 +81,5 @@ class Simulation:
             expected=tuple(book.expectations()),
             dropped=tuple(sorted(book.dropped, key=lambda each: (each.source, each.stage, each.since))),
             skews=tuple(book.skews),
+            grants=tuple(book.grants),
         )

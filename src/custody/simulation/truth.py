@@ -20,6 +20,14 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     seen: tuple[str, ...] = ()
 
 
+class Uses(msgspec.Struct, frozen=True, gc=False):
+    """The calls that succeeded with a credential, by whoever had it: the first, the last (µs), and how many."""
+
+    first: int
+    last: int
+    count: int
+
+
 class Credential(msgspec.Struct, kw_only=True, gc=False):
     """One credential.
 
@@ -27,7 +35,8 @@ class Credential(msgspec.Struct, kw_only=True, gc=False):
     (the join ``parent_join``), *candidates* (a join that gives candidates), *none*. ``run`` is the run that it was
     issued for, ``run_visible`` *issuer*, *client*, *candidates* or *none*. ``origins`` are the addresses of its
     rightful holder. ``ended_by`` is a word of custody's effects, or *expiry*. ``records`` counts the records of its
-    stages that are in the files.
+    stages that are in the files. ``uses`` and ``touched`` are what happened, whether or not a file tells of it: the
+    calls that succeeded, and what those did something to, by kind.
     """
 
     key: str
@@ -46,6 +55,26 @@ class Credential(msgspec.Struct, kw_only=True, gc=False):
     ended_at: int | None = None
     ended_by: str | None = None
     records: dict[str, int] = {}
+    uses: Uses | None = None
+    touched: dict[str, tuple[str, ...]] = {}
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A grant of a principal that a planted fault changes, from when until when (µs; None: before, or after, the day).
+
+    ``kind``, ``what`` and ``through`` are as in custody's table of grants, ``allows`` and ``refuses`` words for what it
+    allows and refuses; a ``boundary`` limits what the others allow. ``by`` is the credential that gave it.
+    """
+
+    principal: str
+    kind: str
+    what: str
+    allows: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
+    through: str | None = None
+    since: int | None = None
+    until: int | None = None
+    by: str | None = None
 
 
 class Session(msgspec.Struct, kw_only=True, gc=False):
@@ -142,3 +171,4 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     expected: tuple[Expected, ...]
     dropped: tuple[Dropped, ...]
     skews: tuple[Skew, ...]
+    grants: tuple[Grant, ...] = ()

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -65,6 +66,11 @@ _PARAMETER = (
 )
 _CAPITALS = re.compile(rb"(?<=[A-Z0-9_])KEY(?:=|%3[Dd])((?!custody-masked:)[^\s\"\\,;&<>]{4,})")
 """A variable: only its capitals tell ``STRIPE_KEY=…`` from any key of a table."""
+_BARE = re.compile(r"(?<![A-Za-z0-9/+_-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])")
+"""As long as a secret access key of AWS, which has no other mark. Records hold names and digests that are as long, so
+that it is looked for in what people type alone."""
+_CHANGES = 12
+"""Changes between kinds of characters: 25 of 39 are usual where each is drawn at random, sentences have few."""
 _SHAPES = (
     ((b"eyj",), re.compile(_BEGIN + rb"(eyj[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*)")),
     ((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), re.compile(rb"(gh[opsru]_[a-z0-9]{20,})")),
@@ -125,8 +131,26 @@ def joined(raw: bytes, own: Iterable[SecretSpan]) -> tuple[SecretSpan, ...]:
 
 
 def holds(text: str) -> bool:
-    """Whether anything in a text has the shape of a secret."""
+    """Whether anything in a text that somebody typed has the shape of a secret, bare keys of AWS among it."""
+    return shaped(text) or any(map(_is_random, _BARE.findall(text)))
+
+
+def shaped(text: str) -> bool:
+    """Whether anything in a text has the shape of what is masked in records. It is part of frozen identities."""
     return next(_pasted(text.encode("utf-8", "replace")), None) is not None
+
+
+def _is_random(word: str) -> bool:
+    """Whether a word changes as often between capitals, letters and digits as what nobody made up to be read."""
+    kinds = [_kind(character) for character in word]
+    changes = sum(before != after for before, after in pairwise(kinds))
+    return changes >= _CHANGES and {"capital", "letter", "digit"} <= set(kinds)
+
+
+def _kind(character: str) -> str:
+    if character in "/+":
+        return "sign"
+    return "digit" if character.isdigit() else "capital" if character.isupper() else "letter"
 
 
 def _within(raw: bytes, span: SecretSpan) -> SecretSpan:

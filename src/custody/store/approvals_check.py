@@ -5,9 +5,11 @@
 3. its entries are statements, each closed as a commit
 4. it continues every checkpoint of it that the operations log has sealed
 5. every statement names a tree of the operations log that is this one's
+6. what a statement of the operations log saw of it (``approvals``: size and root) is what it is
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from custody.errors import CustodyError, LogError, StoreError
@@ -15,7 +17,7 @@ from custody.ledger import fsck
 from custody.ledger.checkpoint import Checkpoint
 from custody.ledger.entry import SegmentEntry, StatementEntry, decode
 from custody.ledger.fsck_tiles import Problem
-from custody.ledger.note import decode64
+from custody.ledger.note import decode64, encode64
 from custody.ledger.proof import root_at
 from custody.store import layout
 from custody.store.approvals import stored_vkey
@@ -26,21 +28,26 @@ from custody.store.logfiles import LogFiles, open_checkpoint
 SEALED = "approvals-checkpoint"
 """The statement of the operations log that seals a checkpoint of the log of approvals: ``vkey`` and ``note``."""
 
+SEEN = "approvals"
+"""The field in which a statement of the operations log says what it saw of the log of approvals: size and root."""
+_NOTHING = encode64(sha256(b"").digest())
 MOST = 100
 
 
 def check(root: Path, history: History, operations: LogFiles, point: Checkpoint, vkey: str | None) -> list[Problem]:
     """What is wrong with the log of approvals, nothing where there is none and none was ever sealed."""
     sealed = [said.entry.fields for said in history.said if said.entry.what == SEALED]
+    seen = [said for said in history.said if SEEN in said.entry.fields]
+    known = bool(sealed) or any(said.entry.fields[SEEN] != [0, _NOTHING] for said in seen)
     files = LogFiles(root, layout.APPROVALS)
     own = stored_vkey(root)
     if files.checkpoint_note() is None and own is None:
-        return [damage(layout.APPROVALS, "the log of approvals is gone")] if sealed else []
+        return [damage(layout.APPROVALS, "the log of approvals is gone")] if known else []
     if own is None:
         checkpoint = layout.log_path("checkpoint", layout.APPROVALS)
         return [damage(checkpoint, f"nothing says whose it is: {layout.APPROVALS_VKEY} is missing")]
     if files.checkpoint_note() is None:
-        return [damage(layout.APPROVALS, "the log of approvals is gone")] if sealed else []
+        return [damage(layout.APPROVALS, "the log of approvals is gone")] if known else []
     expected = [vkey] if vkey is not None else [str(each.get("vkey")) for each in sealed[-1:]]
     wrong = [damage(layout.APPROVALS_VKEY, f"found {own}, expected {one}") for one in expected if one != own]
     collected = _Statements()
@@ -53,7 +60,8 @@ def check(root: Path, history: History, operations: LogFiles, point: Checkpoint,
     if report.checkpoint is None:
         return problems
     problems += _continues(files, report.checkpoint, sealed, own)
-    return problems + _agrees(operations, point, collected.said)
+    problems += _agrees(operations, point, collected.said)
+    return problems + _seen(files, report.checkpoint, seen)
 
 
 class _Statements:
@@ -101,11 +109,29 @@ def _agrees(operations: LogFiles, point: Checkpoint, said: Sequence[Said]) -> li
     """What every statement saw of the operations log is what that is."""
     problems = []
     for one in said:
-        seen = one.entry.fields.get("operations")
-        size, root = seen if isinstance(seen, list) and len(seen) == 2 else (None, None)
-        try:
-            if not isinstance(size, int) or size > point.size or root_at(size, operations.read) != decode64(str(root)):
-                raise LogError("another operations log", found=f"size {size}")
-        except LogError as error:
-            problems.append(damage(layout.APPROVALS, f"leaf {one.leaf}: it was said over {error}"))
+        why = _another(one.entry.fields.get("operations"), operations, point)
+        if why:
+            told = f"leaf {one.leaf}: it was said over another operations log: {why}"
+            problems.append(damage(layout.APPROVALS, told))
     return problems[:MOST]
+
+
+def _seen(approvals: LogFiles, point: Checkpoint, said: Sequence[Said]) -> list[Problem]:
+    """What statements of the operations log saw of this log is what it is."""
+    problems = []
+    for one in said:
+        why = _another(one.entry.fields[SEEN], approvals, point)
+        if why:
+            problems.append(damage(layout.APPROVALS, f"leaf {one.leaf} of the operations log saw another one: {why}"))
+    return problems[:MOST]
+
+
+def _another(seen: object, log: LogFiles, point: Checkpoint) -> str:
+    """Why ``[size, root]`` is of another log than this, whose checkpoint is ``point``; empty where it is of this."""
+    size, root = seen if isinstance(seen, list) and len(seen) == 2 else (None, None)
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= point.size:
+        return f"size {str(size)[:20]}, this has {point.size}"
+    try:
+        return "" if root_at(size, log.read) == decode64(str(root)) else f"the root at size {size} differs"
+    except LogError as error:
+        return str(error)

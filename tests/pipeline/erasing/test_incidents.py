@@ -22,12 +22,15 @@ from custody.model.incidents import (
     Asked,
     Claimed,
     Decided,
+    Ended,
     Item,
     Noted,
     Reopened,
     Seed,
     SeedKind,
+    Settled,
     Step,
+    Vouched,
     Widened,
     text_of,
 )
@@ -224,6 +227,33 @@ def test_a_forged_close_starts_no_clock(store: Settings, monkeypatch: pytest.Mon
     assert held() == [NAME, "inc-8"]
     monkeypatch.setitem(sys.modules, "custody.pipeline.incidents.reading", Without("reading"))
     assert held() == [NAME, "inc-8", "inc-9"]
+
+
+def test_a_close_that_leaves_something_open_starts_no_clock(store: Settings) -> None:
+    """Somebody with the key of the operations log closes an incident past the commands, so that its records can go."""
+    digest = response(store, {})
+    sealed(store, opened(key(KEYS[1]), response=digest), asked(KEYS[0]), closed())
+    moment = (microseconds(AT) or 0) + 10_000 * 86_400_000_000
+
+    def held() -> list[str | None]:
+        with Reader.open(store.store) as reader:
+            return [each.incident for each in incidents.every(reader, moment).in_force]
+
+    assert held() == [NAME]
+    settled = Settled(incident=NAME, action="a-1", how="withdrawn", reason="x")
+    sealed(store, settled, msgspec.structs.replace(closed(), ended=(Ended(action="a-1", how="settled"),)))
+    assert held() == []
+
+
+def test_the_clock_runs_from_the_last_that_anybody_said_in_either_log(store: Settings) -> None:
+    digest = response(store, {"keep": 30 * 86_400})
+    sealed(store, opened(key(KEYS[1]), response=digest), closed())
+    vouched = Vouched(incident=NAME, identity="x", reason="y")
+    sealed(store, vouched, at="2026-03-12T10:00:00Z")
+    with Reader.open(store.store) as reader:
+        (found,) = incidents.every(reader, microseconds(AT) or 0).in_force
+
+    assert (found.incident, found.until) == (NAME, "2026-04-11T10:00:00Z")
 
 
 @pytest.mark.parametrize("text", [b'{"custody":"custody.incident/2","step":"opened"}', b"{}", b"x"])

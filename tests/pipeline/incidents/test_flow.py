@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,7 +19,6 @@ from custody.model.verdicts import Severity
 from custody.pipeline.incidents import acting, closing, deciding, opening, reading
 from custody.pipeline.incidents.closing import Judgement
 from custody.pipeline.incidents.sealing import Sealed
-from custody.store.disk import RealDisk
 from custody.store.verification import verify
 from tests.pipeline.incidents.scene import ANN_TOO, CARL, DORA, EVE, KEY, MINUTE, NOW, Scene, key_of, signer
 from tests.ssh_signing import ANN, BOB
@@ -64,7 +60,10 @@ def test_from_the_opening_to_the_close(scene: Scene) -> None:
 
     with pytest.raises(UsageError, match="not everything is over") as refused:
         closing.close(scene.desk, name, "it is over", judge, signer(ANN))
-    proved = closing.close(scene.desk, name, "it is over", lambda _: Judgement(proved=frozenset([action])), signer(ANN))
+    shown = {action: (LeafRef("operations", 0),)}
+    proved = closing.close(
+        scene.desk, name, "it is over", lambda _: Judgement(proved=shown, as_of="2026-11-22T10:00:00Z"), signer(ANN)
+    )
     found = scene.incident(name)
 
     assert told.where is Where.DONE
@@ -174,7 +173,7 @@ def test_a_break_glass_is_loud_until_two_others_looked(scene: Scene) -> None:
     action = str(getattr(told.sealed.step, "action", ""))
     scene.now += MINUTE
     done = scene.done(action)
-    proved = Judgement(proved=frozenset([action]))
+    proved = Judgement(proved={action: (LeafRef("operations", 0),)}, as_of="2026-11-22T10:00:00Z")
     scene.now += 31 * MINUTE
 
     assert (told.where, done.where, done.why) == (Where.READY, Where.UNAPPROVED, "it was done as break-glass")
@@ -302,131 +301,3 @@ def test_what_was_known_at_a_time(scene: Scene) -> None:
     assert (approved(then, scene.now), approved(now, scene.now)) == (False, True)
     with pytest.raises(NotFound):
         reading.one(scene.settings, name, NOW - MINUTE)
-
-
-def test_two_people_settle_at_once_and_one_of_them_is_told(scene: Scene) -> None:
-    name = scene.open()
-    actions = [scene.asked(name, reason=f"r{number}") for number in range(3)]
-
-    def settle(job: tuple[str, str]) -> object:
-        action, how = job
-        try:
-            return acting.settle(scene.desk, action, how, "r", signer(ANN)).sealed.sealed  # type: ignore[arg-type]
-        except UsageError as error:
-            return error.message
-
-    jobs = [(action, how) for action in actions for how in ("failed", "accepted")]
-    with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(settle, jobs))
-
-    assert sorted(map(str, told)) == ["True"] * 3 + ["it is settled already"] * 3
-    assert scene.incident(name).odd == ()
-
-
-def test_two_people_approve_at_once_and_both_are_there(scene: Scene) -> None:
-    action = scene.asked(scene.open(), kind=ActionKind.ENABLE)
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda person: scene.decide(action, person), (BOB, CARL)))
-
-    assert scene.whys(action) == ["", ""]
-    assert approved(scene.action(action), scene.now)
-
-
-def _kill_after(scene: Scene, operations: int, say: Callable[[], object]) -> bool:
-    """Say something in a process of its own that is killed at an operation of the disk; whether it came to its end."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        return not os.WIFSIGNALED(status)
-    left = [operations]
-
-    def counted(name: str) -> Callable[..., object]:
-        real = getattr(RealDisk, name)
-
-        def call(*arguments: object, **named: object) -> object:
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments, **named)
-
-        return call
-
-    for name in ("write", "append", "sync_all", "sync_file", "sync_folder", "rename", "delete"):
-        setattr(RealDisk, name, counted(name))
-    code = 1
-    try:
-        say()
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _steps(scene: Scene) -> list[str]:
-    return [type(each.step).__name__ for each in reading.read(scene.settings).heard]
-
-
-def _saying(scene: Scene, command: str) -> tuple[Callable[[], object], str]:
-    """A command to be killed, after what has to be there before; and the step that it seals."""
-    if command == "open":
-        title = f"killed {scene.now}"
-        return lambda: scene.open(title=title), "Opened"
-    name = scene.open(title=f"killed {scene.now}")
-    if command == "act":
-        return lambda: scene.asked(name), "Asked"
-    if command == "note":
-        return lambda: closing.note(scene.desk, name, "seen", [], signer(ANN)), "Noted"
-    if command == "vouch":
-        prepared = deciding.vouch(scene.desk, name, "pay", "r")
-        return lambda: deciding.decide(
-            scene.desk, prepared, DORA.sign(prepared.text, space="custody-approval")
-        ), "Vouched"
-    if command == "close":
-        return lambda: closing.close(scene.desk, name, "r", lambda _: Judgement(), signer(ANN)), "Closed"
-    action = scene.asked(name)
-    scene.now += MINUTE
-    if command in ("approve", "deny"):
-        verdict: deciding.Verdict = "grant" if command == "approve" else "deny"
-        return lambda: scene.decide(action, BOB, verdict), "Decided"
-    if command == "done":
-        return lambda: scene.done(action), "Done"
-    if command == "settle":
-        return lambda: acting.settle(scene.desk, action, "failed", "r", signer(ANN)), "Settled"
-    scene.done(action)
-    return lambda: scene.review(action, BOB), "Reviewed"
-
-
-COMMANDS = ("open", "act", "note", "vouch", "close", "approve", "deny", "done", "settle", "review")
-
-
-def _killed_everywhere(scene: Scene, command: str, points: Callable[[int], bool]) -> int:
-    """Kill a command at every point; each time the step is there or not, and saying it again seals it once."""
-    operations = 0
-    while True:
-        if operations > 200:
-            raise AssertionError("it never came to its end")
-        if points(operations):
-            say, step = _saying(scene, command)
-            before = _steps(scene)
-            finished = _kill_after(scene, operations, say)
-            after = _steps(scene)
-            assert sorted(after) in (sorted(before), sorted([*before, step]))
-            say()
-            assert sorted(_steps(scene)) == sorted([*before, step])
-            assert reading.read(scene.settings).unread == ()
-            if finished:
-                return operations
-        operations += 1
-        scene.now += MINUTE
-
-
-@pytest.mark.parametrize("command", ["act", "approve"])
-def test_a_command_is_killed_and_nothing_is_half_said(scene: Scene, command: str) -> None:
-    """At a few points here, at every one in the slow tests: the first comes before its end, the last after it."""
-    assert _killed_everywhere(scene, command, lambda operations: operations in (9, 200)) == 200
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_killed_before_every_operation_of_the_disk(scene: Scene, command: str) -> None:
-    assert _killed_everywhere(scene, command, lambda _: True) > 10
-    assert verify(scene.settings.store, processes=1).problems == ()

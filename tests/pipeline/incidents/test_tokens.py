@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 
 from custody.cli import main
+from custody.errors import UsageError
 from custody.incidents.record.folding import Where
 from custody.incidents.record.weighing import where
 from custody.incidents.telling.forms import Telling
 from custody.incidents.telling.signals import CHANGED, REVOKED, Shown, subject_of
 from custody.model.events import Asserter, Event
-from custody.model.incidents import ActionKind
+from custody.model.incidents import ActionKind, Done
 from custody.pipeline.incidents import acting, telling
 from custody.pipeline.incidents.receivers import published
 from custody.pipeline.incidents.showing_effects import unseen
@@ -44,6 +49,7 @@ audience = "{audience}"
 url = "{url}"
 key = "{key}"
 token = "file:push"
+private = true
 """
 
 
@@ -278,7 +284,7 @@ def test_of_other_actions_nothing_is_told(place: Place, kind: ActionKind) -> Non
 def test_other_code_verifies_it_and_nothing_changed_does(place: Place) -> None:
     """By hand from RFC 7515 and the published keys, with no code of custody's that signs or verifies."""
     done(place.scene, TOKEN)
-    with listening() as sink:
+    with listening(Answer(202)) as sink:
         caep(place, sink.url)
         once(place.scene)
     ((_, headers, token),) = sink.requests
@@ -352,3 +358,136 @@ def test_by_the_command_what_waits_has_a_code(place: Place, capsys: pytest.Captu
     assert (told["receiver"], len(told["sent"]), told["waiting"]) == ("caep", 1, 0)
     (found,) = claims(place)
     assert found["custody"]["basis"] == "claimed"  # type: ignore[index]  # nothing is derived that would show more
+
+
+def rs256(place: Place, url: str, key: str = "") -> None:
+    caep(place, url)
+    path = place.scene.folder / "response.toml"
+    text = path.read_text().replace(f'key = "{place.keys}"', f'key = "{key}"' if key else "")
+    path.write_text(text + 'algorithm = "RS256"\n')
+
+
+def only_key(keys: Mapping[str, object]) -> dict[str, str]:
+    (found,) = msgspec.convert(keys["keys"], tuple[dict[str, str], ...])
+    return found
+
+
+def pem(path: Path, bits: int) -> Path:
+    key = rsa.generate_private_key(65537, bits)
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(text)
+    path.chmod(0o600)
+    return path
+
+
+def test_tokens_of_an_rsa_key_of_your_own_are_verified_by_a_library(place: Place, tmp_path: Path) -> None:
+    pem(tmp_path / "own.pem", 2048)
+    with listening(Answer(202)) as sink:
+        rs256(place, sink.url, "own.pem")
+        done(place.scene, TOKEN)
+        assert once(place.scene).problem == ""
+    ((_, headers, token),) = sink.requests
+    keys = telling.keys_of(place.scene.settings)
+    key = only_key(keys)
+    assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
+    assert set(key) == {"kid", "kty", "alg", "use", "n", "e"}
+    found = jws.deserialize_compact(token, KeySet.import_key_set(keys), algorithms=["RS256"])  # type: ignore[arg-type]
+    assert found.headers()["typ"] == "secevent+jwt"
+    assert json.loads(found.payload)["iss"] == ISSUER
+    assert headers["Accept"] == "application/json"
+    with pytest.raises(JoseError):
+        jws.deserialize_compact(token[:-4] + b"AAAA", KeySet.import_key_set(keys), algorithms=["RS256"])  # type: ignore[arg-type]
+    own = SetKeys(ISSUER, AUDIENCE, msgspec.json.encode(keys))
+    assert asyncio.run(own.claims(token)) == found.payload
+
+
+def test_an_rsa_key_is_made_where_there_is_none_and_stays(place: Place) -> None:
+    rs256(place, place.url)
+    first = telling.keys_of(place.scene.settings)
+    assert telling.keys_of(place.scene.settings) == first
+    folder = place.scene.settings.keys / "caep-rs256"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "rs256.pem").stat().st_mode) == 0o600
+    assert sorted(each.name for each in folder.iterdir()) == ["lock", "rs256.pem"]
+    assert len(_decoded(only_key(first)["n"].encode())) * 8 == 3072
+    folder.chmod(0o755)
+    with pytest.raises(UsageError, match="may know"):
+        telling.keys_of(place.scene.settings)
+
+
+@pytest.mark.parametrize(
+    ("bits", "mode", "told"),
+    [(1024, 0o600, "too weak"), (2048, 0o644, "may know"), (0, 0o600, "not a signing key for RS256")],
+)
+def test_an_rsa_key_that_is_weak_or_known_signs_nothing(
+    place: Place, tmp_path: Path, bits: int, mode: int, told: str
+) -> None:
+    path = pem(tmp_path / "own.pem", bits) if bits else tmp_path / "own.pem"
+    if not bits:
+        path.write_text("must-not-stay")
+    path.chmod(mode)
+    rs256(place, place.url, "own.pem")
+    done(place.scene, TOKEN)
+    found = once(place.scene)
+    assert told in found.problem
+    assert (found.sent, found.waiting) == ((), 4)
+    assert "must-not-stay" not in found.problem
+    assert place.sealer.taken == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "away"),
+    [
+        (Answer(200), "does not say that it took the token (found status 200, expected 202)", True),
+        (Answer(204), "does not say that it took the token", True),
+        (Answer(503), "takes nothing now", True),
+        (Answer(302, Location="http://127.0.0.1:1/"), "redirects are not followed", True),
+        (Answer(400), "does not take it (found status 400)", False),
+    ],
+)
+def test_only_an_answer_of_the_rfc_says_that_a_token_was_taken(
+    place: Place, answer: Answer, told: str, away: bool
+) -> None:
+    done(place.scene, TOKEN)
+    with listening(answer, Answer(202)) as sink:
+        caep(place, sink.url)
+        first, second = once(place.scene), once(place.scene)
+    assert told in first.problem
+    assert (first.away is not None, len(first.refused), first.sent) == (away, 0 if away else 1, ())
+    assert (len(second.sent), second.problem, second.claimed) == (1, "", 1)
+
+
+def test_no_token_of_what_is_only_asked_approved_or_was_never_sealed(place: Place) -> None:
+    """Neither a request, nor its approval, nor a step that somebody forged into the incident tells anybody anything."""
+    scene = place.scene
+    name = scene.open()
+    action = scene.asked(name, kind=ActionKind.REVOKE, targets=(TOKEN,))
+    scene.decide(action, BOB)
+    forged = Done(incident=name, action="ac-0000", how="elsewhere", did=(), at="2026-11-22T10:00:00Z")
+    scene.inject(forged, None, log="operations")
+    assert once(scene).sent == ()
+    assert place.sealer.taken == []
+
+
+def test_every_claim_is_one_of_the_specifications(place: Place) -> None:
+    """RFC 8417 section 2.2, SSF 1.0 section 4 (no ``sub``, no ``exp``), CAEP 1.0 sections 2, 3.1 and 3.3."""
+    done(place.scene, TOKEN, KEY, "payments-api")
+    once(place.scene)
+    common = {"event_timestamp", "initiating_entity", "reason_admin"}
+    seen = set()
+    for found in claims(place):
+        assert set(found) == {"iss", "aud", "iat", "jti", "txn", "sub_id", "events", "custody"}
+        assert isinstance(found["iat"], int)
+        assert isinstance(found["jti"], str)
+        (kind, event) = next(iter(found["events"].items()))  # type: ignore[attr-defined]
+        assert len(found["events"]) == 1  # type: ignore[arg-type]
+        needed = {"credential_type", "change_type"} if kind == CHANGED else set()
+        assert set(event) == common | needed
+        assert event.get("change_type", "revoke") in ("create", "revoke", "update", "delete")
+        assert event["initiating_entity"] in ("admin", "user", "policy", "system")
+        assert isinstance(event["event_timestamp"], int)
+        assert list(event["reason_admin"]) == ["en"]
+        seen.add(kind)
+    assert seen == {REVOKED, CHANGED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import click.testing
@@ -11,12 +12,13 @@ import pytest
 
 from custody.cli.incident.showing import COMMAND as SHOW
 from custody.cli.incident.timeline import COMMAND as TIMELINE
-from custody.errors import NotFound, UsageError
+from custody.errors import LogError, NotFound, UsageError
 from custody.model.incident_view import IncidentView
 from custody.model.times import microseconds, text
 from custody.pipeline import audit
-from custody.pipeline.incidents import writing
+from custody.pipeline.incidents import heads, reading, writing
 from custody.pipeline.incidents.viewing import known, viewed
+from custody.pipeline.registering import documents
 from custody.store.reader import Reader
 from tests.incidents.evidence_estate import SECRET, Trail, key
 from tests.pipeline.incidents.scene import Scene
@@ -94,8 +96,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def bare(view: IncidentView) -> IncidentView:
-    """Without what names the moment of looking: the checkpoint grows, and a replay says what it replays."""
-    return msgspec.structs.replace(view, checkpoint=None, known_at=None)
+    """Without what names the moment of looking: a replay says what it replays."""
+    return msgspec.structs.replace(view, known_at=None)
 
 
 def test_what_was_known_at_a_time_is_shown_exactly_as_it_was_shown_then(story: Story) -> None:
@@ -104,6 +106,55 @@ def test_what_was_known_at_a_time_is_shown_exactly_as_it_was_shown_then(story: S
     assert replayed.known_at == ASKED
     assert bare(replayed) == bare(story.between)
     assert bare(replayed) != bare(story.after)
+
+
+def test_the_tree_head_is_that_of_what_was_known_then(story: Story) -> None:
+    """It is the size that the log had, with the root that it had: not today's."""
+    replayed = viewed(story.scene.settings, story.incident, known_at=microseconds(ASKED))
+
+    assert story.between.checkpoint is not None
+    assert replayed.checkpoint == story.between.checkpoint
+    assert story.after.checkpoint is not None
+    assert story.after.checkpoint.size > story.between.checkpoint.size
+
+
+def test_a_head_whose_tiles_are_gone_has_no_root_and_that_is_said(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> bytes:
+        raise LogError("no such tile")
+
+    monkeypatch.setattr(heads, "root_at", gone)
+    replayed = viewed(story.scene.settings, story.incident, known_at=microseconds(ASKED))
+
+    assert replayed.checkpoint is not None
+    assert story.between.checkpoint is not None
+    assert (replayed.checkpoint.size, replayed.checkpoint.root) == (story.between.checkpoint.size, "")
+    assert "cannot be worked out" in replayed.not_read[-1]
+    with Reader.open(story.scene.settings.store) as reader:
+        assert heads.head_by(reader, 0) is None
+
+
+def test_people_whom_the_register_named_later_were_not_known_then(story: Story, tmp_path: Path) -> None:
+    """A document that comes later makes two of those who acted one person: now, and not in what was known then."""
+    scene = Scene.__new__(Scene)
+    scene.__dict__.update(story.scene.__dict__)
+    for name in ("store", "keys", "approver"):
+        shutil.copytree(story.scene.folder / name, tmp_path / name)
+    scene.settings = msgspec.structs.replace(
+        story.scene.settings, store=tmp_path / "store", keys=tmp_path / "keys", approval_keys=tmp_path / "approver"
+    )
+    data = (
+        "version: 1\nregister: people\nidentities: {}\nparties:\n"
+        "  ann@corp.example: {members: ['person:ssh:ann@example.com', 'person:ssh:bob@example.com']}\n"
+    )
+    with scene.writer() as writer, Reader.open(scene.settings.store) as reader:
+        documents.seal(writer, reader, data.encode(), "people", None, by="x", now="2026-03-02T13:00:00Z")
+    then = viewed(scene.settings, story.incident, known_at=microseconds(ASKED))
+    now = reading.one(scene.settings, story.incident)
+
+    assert bare(then) == bare(story.between)
+    assert [each.why for each in now.actions[0].decisions] == ["barred: requester"]
 
 
 def test_what_arrived_later_is_in_no_earlier_view(story: Story) -> None:

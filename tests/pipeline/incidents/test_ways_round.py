@@ -13,7 +13,7 @@ from custody.incidents.record.folding import Where
 from custody.incidents.record.weighing import reviewed, unapproved, where
 from custody.incidents.telling.answered import Lease
 from custody.model.broker_terms import Decision, Verdict
-from custody.model.incidents import ActionKind, Asked, Closed, Opened, Reopened, Widened
+from custody.model.incidents import ActionKind, Asked, Closed, Ended, Opened, Reopened, Widened
 from custody.model.times import text
 from custody.model.verdicts import Severity
 from custody.pipeline.incidents import acting, closing, doing
@@ -180,7 +180,10 @@ def test_a_close_that_the_policies_do_not_allow_ends_nothing(scene: Scene) -> No
     assert found.closed is None
     assert [each.why for each in found.odd] == ["the policies do not let its author close it"]
     assert scene.act(name).where is Where.WAITING
-    scene.inject(Closed(incident=name, reason="over", answers="0" * 64, as_of=None), ANN, log="operations")
+    (action,) = scene.incident(name).actions
+    acting.settle(scene.desk, action.id, "withdrawn", "r", signer(ANN))
+    ended = (Ended(action=action.id, how="settled"),)
+    scene.inject(Closed(incident=name, reason="over", answers="0" * 64, as_of=None, ended=ended), ANN, log="operations")
     assert scene.incident(name).closed is not None
     scene.inject(Reopened(incident=name, reason="r"), ANN, log="operations")
     assert scene.incident(name).closed is None

@@ -1,13 +1,15 @@
 """Who is who among those who ask and those who approve: nobody decides about what they asked for or will do.
 
 A person has different names in different systems. Two names are taken for one person where they are the same text
-whatever the case, in whatever system, or where a party of the register holds both. That is stricter than it has to be:
-somebody else can still approve. Names of which nothing says that they are one count as two people.
+whatever the case or the encoding of its letters, in whatever system, or where a party of the register holds both. That
+is stricter than it has to be: somebody else can still approve. Names of which nothing says that they are one count as
+two people.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from unicodedata import normalize
 
 import msgspec
 
@@ -86,10 +88,17 @@ def _of(proof: Proof, part: str) -> list[Barred]:
 
 
 def _forms(name: str) -> frozenset[str]:
-    """The texts by which a name is compared: itself, and what it says without its system, numbers apart."""
+    """The texts by which a name is compared, however its letters are encoded (Unicode NFKC, case folded).
+
+    Itself, and what it says without its system, numbers apart.
+    """
+    return frozenset(each for spelled in {name, normalize("NFKC", name)} for each in _compared(spelled))
+
+
+def _compared(name: str) -> set[str]:
     found = {name.casefold()}
     try:
         value = keys.parse(name).value.casefold()
     except SourceError:
-        return frozenset(found)
-    return frozenset(found if value.isdecimal() else {*found, value})
+        return found
+    return found if value.isdecimal() else {*found, value}

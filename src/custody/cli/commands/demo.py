@@ -5,10 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from custody.cli import options
+
+if TYPE_CHECKING:
+    from custody.model.verdicts import Finding
 
 SEED, HOURS, WORKLOADS = 1, 6, 10
 FAULTS = ("stolen-key", "surviving-session", "self-approval", "use-after-end", "tampered-log")
@@ -26,6 +30,7 @@ FAULTS = ("stolen-key", "surviving-session", "self-approval", "use-after-end", "
 @options.as_json
 def COMMAND(folder: Path, as_json: bool) -> int:  # noqa: N802
     """Invent an organisation's logs, audit them, print the page and write the HTML report, all under one folder."""
+    from custody.cli.incident.next_steps import opening
     from custody.cli.output import emit, style
     from custody.cli.progress import watching
     from custody.pipeline.audit import audit
@@ -33,7 +38,6 @@ def COMMAND(folder: Path, as_json: bool) -> int:  # noqa: N802
     from custody.pipeline.simulate import simulate
     from custody.reports.json_object import cited
     from custody.reports.terminal.page import page
-    from custody.reports.words import short_key
     from custody.simulation.run import TRUTH
 
     estate = folder / "estate"
@@ -54,11 +58,23 @@ def COMMAND(folder: Path, as_json: bool) -> int:  # noqa: N802
         return 0
     click.echo(page(report, style(settings)), nl=False)
     click.echo(f"\nreport   {folder / 'report.html'}")
-    key = next((short_key(found.subject) for found in report.findings if found.credential), None)
-    asked = [f"trace {key}", f"contain {key}"] if key else []
-    for label, question in zip(("next", "", ""), (*asked, "findings"), strict=False):
+    first = next((found for found in report.findings if found.credential), None)
+    for label, question in zip(("next", "", ""), _asked(first), strict=False):
         click.echo(f"{label:<8} {_command()} {question} --store {folder / 'store'}")
+    if first is not None:
+        seed, more = f"--finding {first.id}", f"--store {folder / 'store'} --keys {folder / 'keys'}"
+        click.echo(f"{'':<8} {opening(seed, more).replace('custody', _command(), 1)}")
     return 0
+
+
+def _asked(first: Finding | None) -> tuple[str, ...]:
+    """What to ask next: about the credential of the first finding that is about one."""
+    if first is None:
+        return ("findings",)
+    from custody.reports.words import short_key
+
+    key = short_key(first.subject)
+    return (f"trace {key}", f"contain {key}", "findings")
 
 
 def _command() -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import click
 
 from custody.cli.lazy import Lazy
+from custody.errors import CustodyError
 
 SUBCOMMANDS: dict[str, str] = {
     "open": "Open an incident: what it starts from, and the rules that hold for it.",
@@ -80,6 +81,16 @@ class Grouped(Lazy):
         found = getattr(importlib.import_module(module), name)
         assert isinstance(found, click.Command)
         return found
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run one command; every error that it raises says what to do."""
+        try:
+            return super().invoke(ctx)
+        except CustodyError as error:
+            from custody.cli.incident.advice import advised
+
+            advised(error, str(ctx.invoked_subcommand))
+            raise
 
 
 @click.group("incident", cls=Grouped, helps=SUBCOMMANDS, places=PLACES)

@@ -11,6 +11,7 @@ import click
 
 from custody.cli import options
 from custody.cli.exits import CODES
+from custody.cli.incident.completing import ACTION, INCIDENT
 from custody.cli.incident.signing import reason, sign_with, signer_of
 from custody.errors import UsageError
 from custody.model.incidents import ActionKind
@@ -24,7 +25,7 @@ WORDS = "Write what whoever does it will type or click; that text is what is app
 
 
 @click.command("act")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @click.argument("kind", type=click.Choice([each.value for each in ActionKind]))
 @click.argument("target", nargs=-1, required=True)
 @reason
@@ -56,6 +57,7 @@ def ACT(  # noqa: N802
         why = "nothing is known that would end it: it is over, or not in the logs that were read"
         raise UsageError(
             "what is to be done is not said",
+            where=f"{kind} {' '.join(target)}"[:200],
             found=why if wanted in STOPPING else "",
             expected="--content TEXT, once for each command or path",
             advice=f"`custody contain {target[0]}` shows what is alive." if wanted in STOPPING else WORDS,
@@ -74,7 +76,7 @@ def ACT(  # noqa: N802
 
 
 @click.command("request")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @options.reading
 @options.as_json
 def REQUEST(action: str, settings: Settings, as_json: bool) -> None:  # noqa: N802
@@ -100,7 +102,7 @@ def REQUEST(action: str, settings: Settings, as_json: bool) -> None:  # noqa: N8
 
 
 @click.command("done")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @click.option("--did", multiple=True, metavar="TEXT", help="What was done.  [default: the content of the request]")
 @click.option("--at", metavar="TIME", help="When it was done, RFC 3339.  [default: now]")
 @click.option("--told", default="", metavar="TEXT", help="What the other system answered.")
@@ -123,7 +125,7 @@ def DONE(  # noqa: N802
 
 
 @click.command("settle")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @click.option("--how", type=click.Choice(["withdrawn", "failed", "accepted"]), required=True)
 @reason
 @sign_with

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from custody.cli import options
+from custody.cli.incident.completing import INCIDENT
+from custody.cli.incident.items import ItemChoice
 from custody.cli.incident.saying import tell
 from custody.cli.incident.signing import reason, sign_with, signer_of
 from custody.model.incidents import Item
@@ -14,8 +16,8 @@ from custody.settings.catalog import Settings
 
 
 @click.command("claim")
-@click.argument("incident")
-@click.argument("item", type=click.Choice([each.value for each in Item]))
+@click.argument("incident", shell_complete=INCIDENT)
+@click.argument("item", type=ItemChoice())
 @click.option("--identity", required=True, metavar="NAME", help="Of which identity.")
 @reason
 @click.option("--cite", multiple=True, metavar="LEAF", help="A leaf where that can be seen; once for each.")
@@ -37,7 +39,7 @@ def CLAIM(  # noqa: N802
 
 
 @click.command("close")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @reason
 @sign_with
 @options.responding
@@ -53,7 +55,7 @@ def CLOSE(incident: str, reason: str, sign_with: Path | None, settings: Settings
 
 
 @click.command("reopen")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @reason
 @sign_with
 @options.responding

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 import click
 
 from custody.cli import options
+from custody.cli.incident.completing import ACTION, INCIDENT
 from custody.cli.incident.saying import tell
 from custody.cli.incident.signing import FILE, reason, sign_with
 from custody.cli.ssh_keygen import signature
@@ -41,7 +42,7 @@ def deciding(function: Callable[P, R]) -> Callable[P, R]:
 
 
 @click.command("approve")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @click.option("--until", metavar="TIME", help="When the grant ends, RFC 3339.  [default: when the request lapses]")
 @digest
 @deciding
@@ -56,7 +57,7 @@ def APPROVE(  # noqa: N802
 
 
 @click.command("deny")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @digest
 @deciding
 def DENY(action: str, digest: str | None, reason: str, settings: Settings, **given: object) -> None:  # noqa: N802
@@ -65,7 +66,7 @@ def DENY(action: str, digest: str | None, reason: str, settings: Settings, **giv
 
 
 @click.command("withdraw")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @deciding
 def WITHDRAW(action: str, reason: str, settings: Settings, **given: object) -> None:  # noqa: N802
     """Take back a grant of your own of the request ACTION, once and for all."""
@@ -73,7 +74,7 @@ def WITHDRAW(action: str, reason: str, settings: Settings, **given: object) -> N
 
 
 @click.command("review")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @click.option("--verdict", type=click.Choice(["justified", "not-justified"]), required=True)
 @deciding
 def REVIEW(  # noqa: N802
@@ -88,7 +89,7 @@ def REVIEW(  # noqa: N802
 
 
 @click.command("vouch")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @click.argument("identity")
 @deciding
 def VOUCH(incident: str, identity: str, reason: str, settings: Settings, **given: object) -> None:  # noqa: N802
@@ -127,7 +128,14 @@ def _seal(desk: Desk, prepared: Prepared, given: dict[str, object]) -> None:
 
     written, key, path = given["write"], given["sign_with"], given["signature"]
     if sum(each is not None for each in (written, key, path)) != 1:
-        raise UsageError("how it is signed is not clear", expected="one of --sign-with, --signature and --write")
+        names = ("--write", "--sign-with", "--signature")
+        chosen = [name for name, each in zip(names, (written, key, path), strict=True) if each is not None]
+        raise UsageError(
+            "how it is signed is not clear",
+            found=" and ".join(chosen) or "none of them",
+            expected="one of --sign-with, --signature and --write",
+            advice="--sign-with KEY signs here; --write FILE writes what is to be signed elsewhere.",
+        )
     if written is not None:
         _write(Path(str(written)), prepared, as_json=bool(given["as_json"]))
         return
@@ -158,7 +166,9 @@ def _summary(prepared: Prepared, now: int) -> Iterator[str]:
 def _write(path: Path, prepared: Prepared, *, as_json: bool) -> None:
     from custody.cli.output import emit, note
     from custody.model.incidents import DECISION_NAMESPACE, digest_of
+    from custody.pipeline import output
 
+    output.check(path)
     path.write_bytes(prepared.text)
     if as_json:
         emit({"incident": prepared.incident.id, "digest": digest_of(prepared.step), "file": str(path)})

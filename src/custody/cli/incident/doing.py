@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from custody.cli import options
+from custody.cli.incident.completing import ACTION
+from custody.cli.incident.items import ItemChoice
 from custody.cli.incident.signing import sign_with, signer_of
 from custody.errors import UsageError
 from custody.model.incidents import Item
@@ -26,13 +28,13 @@ BROKER, TOKEN_FILE = "CUSTODY_BROKER", "CUSTODY_TOKEN_FILE"
 
 
 @click.command("do")
-@click.argument("action")
+@click.argument("action", shell_complete=ACTION)
 @click.option("--broker", metavar="URL", help=f"The broker: https, or http to this machine.  [{BROKER}]")
 @click.option("--token-file", metavar="FILE", help=f"Your ID token, with the role operator or admin.  [{TOKEN_FILE}]")
 @click.option("--token-env", metavar="NAME", help="The variable with your ID token.")
 @click.option("--authority", metavar="FILE", help="The only authorities for the broker's certificate.")
 @click.option(
-    "--accept", multiple=True, type=click.Choice([each.value for each in Item]),
+    "--accept", multiple=True, type=ItemChoice(),
     help="re-enable: an item of the checklist that may be claimed and not proved; it is sealed that it was.",
 )  # fmt: skip
 @sign_with
@@ -76,9 +78,19 @@ def _operator(url: str | None, file: str | None, variable: str | None, authority
         raise UsageError("the client is not installed", found=str(error.name), advice=advice) from None
     url, file = url or os.environ.get(BROKER), file or (None if variable else os.environ.get(TOKEN_FILE))
     if not url:
-        raise UsageError("no broker", expected=f"--broker URL, or {BROKER} in the environment")
+        raise UsageError(
+            "no broker",
+            found="none is named",
+            expected=f"--broker URL, or {BROKER} in the environment",
+            advice="What no broker holds is done elsewhere: then `custody incident done ACTION` says so.",
+        )
     if (file is None) == (variable is None):
-        raise UsageError("nothing proves who asks", expected="--token-file FILE or --token-env NAME: your ID token")
+        raise UsageError(
+            "nothing proves who asks",
+            found="no ID token" if file is None else "two ID tokens",
+            expected="--token-file FILE or --token-env NAME: your ID token",
+            advice="It needs the role operator or admin at the broker.",
+        )
     return Operator(url, TokenVariable(variable) if variable else TokenFile(str(file)), authority=authority)
 
 

@@ -7,6 +7,7 @@ import time
 import click
 
 from custody.cli import options
+from custody.cli.incident.completing import INCIDENT
 from custody.settings.catalog import Settings
 
 
@@ -28,7 +29,7 @@ def LIST(settings: Settings, as_json: bool) -> None:  # noqa: N802
 
 
 @click.command("status")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @options.reading
 @options.as_json
 def STATUS(incident: str, settings: Settings, as_json: bool) -> None:  # noqa: N802

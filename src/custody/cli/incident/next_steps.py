@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from custody.cli.approving.summary import lasting
 from custody.incidents.record.folding import Where
 from custody.model.incidents import Asked, Closed, Decided, Done, Opened, Step
+from custody.reports.words import stamp
 
 SIGNED = "--reason TEXT --sign-with KEY"
+OPEN = "--title TEXT --reason TEXT"
+
+
+def opening(seed: str, more: str = "") -> str:
+    """The command that opens an incident; ``seed`` is ``--finding ID`` or ``--key KEY``, ``more`` the settings."""
+    return f"custody incident open {seed} {OPEN}{f' {more}' if more else ''}"
 
 
 def needs(step: Step, at: str) -> Iterator[tuple[str, str]]:
@@ -17,7 +24,10 @@ def needs(step: Step, at: str) -> Iterator[tuple[str, str]]:
         return
     asked = step.decision.asked
     if step.break_glass and at == Where.READY:
-        yield "needs", f"a second person by {step.second_by}, a review by somebody else by {step.review_by}"
+        yield (
+            "needs",
+            f"a second person by {stamp(step.second_by)}, a review by somebody else by {stamp(step.review_by)}",
+        )
     elif at == Where.WAITING and asked is not None:
         yield (
             "needs",

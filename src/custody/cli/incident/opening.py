@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from custody.cli import options
+from custody.cli.incident.completing import INCIDENT
 from custody.cli.incident.saying import tell
 from custody.cli.incident.signing import reason, sign_with, signer_of
 from custody.model.incidents import SeedKind
@@ -61,7 +62,7 @@ def OPEN(  # noqa: N802
 
 
 @click.command("widen")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @reason
 @seeded
 @sign_with
@@ -80,7 +81,7 @@ def WIDEN(  # noqa: N802
 
 
 @click.command("note")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
 @click.argument("text")
 @click.option("--cite", multiple=True, metavar="LEAF", help="A leaf that it is about; once for each.")
 @sign_with

@@ -11,6 +11,7 @@ from custody.cli.incident.next_steps import commands, needs
 from custody.incidents.record.folding import Action, Heard, Incident, Weighed
 from custody.incidents.record.weighing import (
     WHY,
+    by_other,
     decide_by,
     granted,
     needs_review,
@@ -27,7 +28,7 @@ from custody.pipeline.incidents.sealing import Sealed, fields_of
 from custody.reports.safe import plain
 from custody.reports.terminal.layout import COLUMNS
 from custody.reports.terminal.style import Style
-from custody.reports.words import counted
+from custody.reports.words import counted, stamp
 
 
 def listing(every: Sequence[Incident], now: int, style: Style) -> Iterator[str]:
@@ -36,7 +37,7 @@ def listing(every: Sequence[Incident], now: int, style: Style) -> Iterator[str]:
     for each in every:
         yield ""
         yield from _head(each, style)
-        yield from row("opened", plain(f"{text(each.opened.at)} by {_who(each.opened)}"))
+        yield from row("opened", plain(f"{_when(each.opened.at)} by {_who(each.opened)}"))
         states = [where(action, now).value for action in each.actions]
         told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
         yield from row("actions", told or "none was asked for")
@@ -49,9 +50,7 @@ def status(incident: Incident, now: int, style: Style) -> Iterator[str]:
     yield from _head(incident, style)
     opening = incident.opening
     yield from row("reason", plain(opening.reason))
-    yield from row(
-        "opened", plain(f"{text(incident.opened.at)} by {_who(incident.opened)}, {leaf(incident.opened.leaf)}")
-    )
+    yield from row("opened", plain(_told(incident.opened)))
     yield from row("rules", plain(f"response file {opening.response or 'none'}"))
     for seed in incident.seeds:
         yield from row("from", plain(f"{seed.kind.value} {seed.value}"))
@@ -84,7 +83,10 @@ def action_fields(action: Action, now: int) -> dict[str, object]:
         "decide_by": text(decide_by(action)),
         "granted": [each.author for each in granted(action, now)],
         "decisions": [_weighed(each) for each in action.decisions],
-        "done": [{**_fields(each), "unapproved": unapproved(action, each)} for each in action.done],
+        "done": [
+            {**_fields(each), "unapproved": unapproved(action, each), "by_other": by_other(action, each)}
+            for each in action.done
+        ],
         "settled": None if action.settled is None else _fields(action.settled),
         "reviews": [_weighed(each) for each in action.reviews],
         "needs_review": needs_review(action) and reviewed(action) is None,
@@ -149,12 +151,17 @@ def _whole(label: str, commands: Sequence[str]) -> Iterator[str]:
         yield f"{'' if number else label:<{LABEL}}{plain(each)}"
 
 
+def _when(at: int | None) -> str:
+    """A time (µs) to the second, as every page has it."""
+    return stamp(text(at))
+
+
 def _who(heard: Heard) -> str:
     return f"{heard.author} (signed)" if heard.signature is not None else f"{heard.author} (CLAIMED: nobody signed)"
 
 
 def _told(heard: Heard) -> str:
-    return f"{text(heard.at)} by {_who(heard)}, {leaf(heard.leaf)}"
+    return f"{_when(heard.at)} by {_who(heard)}, {leaf(heard.leaf)}"
 
 
 def _item(heard: Heard) -> str:
@@ -190,7 +197,7 @@ def _policies(action: Action) -> str:
     decision = action.request.decision
     asked = decision.asked
     told = f"{decision.verdict.value}: {', '.join(each.id for each in decision.policies) or decision.why}"
-    needs = f"; {asked.count} of {asked.group} by {text(decide_by(action))}" if asked is not None else ""
+    needs = f"; {asked.count} of {asked.group} by {_when(decide_by(action))}" if asked is not None else ""
     return f"{told}{needs}{'; NOT BELIEVED: ' + action.overruled if action.overruled else ''}"
 
 
@@ -206,7 +213,7 @@ def _decision(weighed: Weighed) -> str:
     step = heard.step
     assert isinstance(step, Decided | Reviewed)
     reviewed = f"{step.verdict}, " if isinstance(step, Reviewed) else ""
-    told = f"{reviewed}{_who(heard)} at {text(heard.at)}, {leaf(heard.leaf)}: {step.reason}"
+    told = f"{reviewed}{_who(heard)} at {_when(heard.at)}, {leaf(heard.leaf)}: {step.reason}"
     return f"{told}; does not count: {WHY[weighed.why.partition(': ')[0]]}" if weighed.why else told
 
 
@@ -215,8 +222,10 @@ def _done(action: Action, done: Heard) -> str:
     why = unapproved(action, done)
     other = any(each not in action.request.content for each in done.step.did)
     lead = "OTHER WORDS THAN WERE ASKED FOR: " if other else ""
-    sealed = f"sealed {text(done.at)}, {leaf(done.leaf)}"
-    told = f"{lead}{done.step.at} by {_who(done)}, {sealed}: {'; '.join(done.step.did)}"
+    lead += f"{by_other(action, done)}: ".upper() if by_other(action, done) else ""
+    sealed = f"sealed {_when(done.at)}, {leaf(done.leaf)}"
+    did = "as it was asked for" if done.step.did == action.request.content else "; ".join(done.step.did)
+    told = f"{lead}{stamp(done.step.at)} by {_who(done)}, {sealed}: {did}"
     return f"WITHOUT APPROVAL ({why}): {told}" if why else told
 
 

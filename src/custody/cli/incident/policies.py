@@ -23,7 +23,11 @@ def COMMAND(folder: Path | None, shipped: bool, schema: bool, as_json: bool) -> 
     from custody.reports.safe import plain
 
     if sum((folder is not None, shipped, schema)) != 1:
-        raise UsageError("what is wanted is not clear", expected="FOLDER, --shipped or --schema")
+        raise UsageError(
+            "what is wanted is not clear",
+            expected="one of FOLDER, --shipped and --schema",
+            advice="--shipped prints the policies to begin with.",
+        )
     if folder is None:
         text = checking.shipped() if shipped else checking.schema()
         click.echo(text, nl=False) if not as_json else emit({"text": text})

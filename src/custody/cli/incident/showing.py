@@ -7,11 +7,17 @@ from pathlib import Path
 import click
 
 from custody.cli import options
+from custody.cli.incident.completing import INCIDENT
+from custody.errors import UsageError
 from custody.settings.catalog import Settings
+
+SECTIONS = ("actions", "answers", "re-enable", "scope", "missing", "odd")
 
 
 @click.command("show")
-@click.argument("incident")
+@click.argument("incident", shell_complete=INCIDENT)
+@click.option("--all", "whole", is_flag=True, help="Unfold everything: every detail, credential and gap.")
+@click.option("--section", type=click.Choice(SECTIONS), help="Unfold one section, and show it alone.")
 @click.option("--known-at", metavar="TIME", help="With only what had arrived by then.")
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one self-contained page."
@@ -19,9 +25,12 @@ from custody.settings.catalog import Settings
 @options.reading
 @options.as_json
 def COMMAND(  # noqa: N802
-    incident: str, known_at: str | None, html: Path | None, settings: Settings, as_json: bool
-) -> None:
-    """Show INCIDENT: its actions and whether they worked, every answer, the checklist, the scope, what is missing.
+    incident: str, whole: bool, section: str | None, known_at: str | None, html: Path | None, settings: Settings,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show INCIDENT: where it stands and what comes next, its actions, every answer, the scope, what is missing.
+
+    It is folded to a page; --all and --section unfold it, --json has everything.
 
     Whether an action worked is said by the log of the system that was acted on; what people say is shown as claimed.
     --known-at (a date or an RFC 3339 time) replays what was known then.
@@ -34,6 +43,11 @@ def COMMAND(  # noqa: N802
     from custody.reports.incident import text
     from custody.reports.terminal.incident import page
 
+    if whole and section is not None:
+        raise UsageError(
+            "both everything and one section", found="--all and --section", expected="one of them",
+            advice="--all has every section.",
+        )  # fmt: skip
     if html is not None:
         output.check(html)
     view = viewed(settings, incident, moment_of(known_at, "--known-at"))
@@ -43,4 +57,4 @@ def COMMAND(  # noqa: N802
     if as_json:
         click.echo(text.whole(view), nl=False)
     elif html is None:
-        click.echo(page(view, style(settings)), nl=False)
+        click.echo(page(view, style(settings), section, whole=whole), nl=False)

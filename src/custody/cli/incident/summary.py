@@ -15,6 +15,7 @@ from custody.incidents.record.weighing import decide_by, granted, where
 from custody.model.incidents import Decided
 from custody.model.times import text
 from custody.reports.safe import plain
+from custody.reports.words import stamp
 
 
 def summary(incident: Incident, action: Action, now: int) -> Iterator[str]:
@@ -31,17 +32,17 @@ def _what(incident: Incident, action: Action, now: int) -> Iterator[tuple[str, s
     request, several = action.request, len(action.request.content)
     yield "request", f"{name(action.id)}: {where(action, now).value}"
     yield "incident", f"{name(incident.id)}, {incident.opening.severity.value}: “{plain(incident.opening.title)}”"
-    yield "asks", f"{_who(action.asked)} at {text(action.asked.at)}"
+    yield "asks", f"{_who(action.asked)} at {stamp(text(action.asked.at))}"
     yield "to", request.kind.value
     if request.break_glass:
-        yield "break-glass", f"yes: it may be done at once; review by {request.review_by}"
+        yield "break-glass", f"yes: it may be done at once; review by {stamp(request.review_by)}"
     for each in request.targets:
         yield "target", name(each)
     for place, each in enumerate(request.content, 1):
         yield f"do {place} of {several}" if several > 1 else "do", name(each)
     yield "by", "anybody" if request.executor is None else name(request.executor)
     if request.until is not None:
-        yield "until", request.until
+        yield "until", stamp(request.until)
     yield "reason", f"“{plain(request.reason)}” (claimed)"
 
 
@@ -55,7 +56,7 @@ def _needed(action: Action, now: int) -> Iterator[tuple[str, str]]:
         grants = [name(each.author) for each in granted(action, now)]
         told = f"{len(grants)} of {decision.asked.count} of {name(decision.asked.group)}"
         yield "approvals", f"{told}: {', '.join(grants)}" if grants else told
-        yield "decide by", str(text(decide_by(action)))
+        yield "decide by", stamp(text(decide_by(action)))
     for each in action.decisions:
         if not each.why and isinstance(each.heard.step, Decided) and each.heard.step.verdict == "deny":
             yield "denied by", name(each.heard.author)

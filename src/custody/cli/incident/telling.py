@@ -14,8 +14,8 @@ from custody.settings.catalog import Settings
 if TYPE_CHECKING:
     from custody.pipeline.incidents.telling import Told
 
-EVERY, LONGEST = 5.0, 60.0
-"""Seconds between two looks at the logs, and at most where a receiver is away."""
+EVERY = 5.0
+"""Seconds between two looks at the logs; a receiver that is away is left alone for longer."""
 CONFIRMS = 300.0
 """Seconds between two looks whether the effect of what was done is seen by now: that asks the derived tables."""
 
@@ -23,15 +23,18 @@ CONFIRMS = 300.0
 @click.command("tell")
 @click.option("--to", metavar="NAME", help="One receiver alone: a hook of the response file, or caep.")
 @click.option("--follow", is_flag=True, help="Go on, as steps are sealed, until a signal.")
+@click.option("--again", is_flag=True, help="Also what was refused so often that it was set aside.")
 @click.option("--jwks", is_flag=True, help="Print the public keys of the security event tokens, and tell nobody.")
 @options.responding
 @options.as_json
-def COMMAND(to: str | None, follow: bool, jwks: bool, settings: Settings, as_json: bool) -> int:  # noqa: N802
+def COMMAND(  # noqa: N802
+    to: str | None, follow: bool, again: bool, jwks: bool, settings: Settings, as_json: bool
+) -> int:
     """Tell the receivers of the response file every step of incidents that they were not told yet.
 
     [[hooks]] get CloudEvents, [caep] security event tokens (docs/incident-hooks.md). Each step is told at least once,
     in order for each incident; what was done once more to [caep], when the target's own log shows it. The exit code is
-    1 where something could not be told: the same command goes on there.
+    1 where something could not be told: the same command goes on there. `custody serve` tells them, too.
     """
     from custody.cli.output import emit
     from custody.pipeline.incidents.showing_effects import shown_of
@@ -43,9 +46,9 @@ def COMMAND(to: str | None, follow: bool, jwks: bool, settings: Settings, as_jso
     if settings.response is None:
         raise UsageError("nobody is named to be told", expected="--response FILE with [[hooks]] or [caep]")
     if follow:
-        _followed(settings, to, as_json=as_json)
+        _followed(settings, to, as_json=as_json, again=again)
         return 0
-    told = tell(settings, Patience(), shown_of(settings), to, confirming=True)
+    told = tell(settings, Patience(), shown_of(settings), to, confirming=True, again=again)
     _put(told, as_json=as_json, whole=True)
     return 1 if any(each.problem for each in told) else 0
 
@@ -65,24 +68,26 @@ def afterwards(settings: Settings) -> None:
         note(f"custody: nobody was told: {plain(str(error))}")
         return
     for each in told:
-        if each.problem:
+        if each.problem and (each.waiting or not each.aside):
             note(f"custody: {plain(_line(each))}; `custody incident tell` tries again")
 
 
-def _followed(settings: Settings, to: str | None, *, as_json: bool) -> None:
+def _followed(settings: Settings, to: str | None, *, as_json: bool, again: bool) -> None:
     from custody.cli.following import stopping
     from custody.pipeline.incidents.showing_effects import shown_of
     from custody.pipeline.incidents.telling import Patience, tell
 
     with stopping() as stop:
-        pause, confirmed = EVERY, float("-inf")
+        confirmed, shown, said = float("-inf"), shown_of(settings), dict[str, str]()
         while not stop.is_set():
             due = time.monotonic() - confirmed >= CONFIRMS
-            told = tell(settings, Patience(attempts=1), shown_of(settings), to, confirming=due)
-            confirmed = time.monotonic() if due else confirmed
-            _put([each for each in told if each.sent or each.seen or each.problem], as_json=as_json, whole=False)
-            pause = min(2 * pause, LONGEST) if any(each.problem for each in told) else EVERY
-            stop.wait(pause)
+            patience = Patience(attempts=1, heeds=True, over=stop.is_set)
+            told = tell(settings, patience, shown, to, confirming=due, again=again)
+            confirmed, again = time.monotonic() if due else confirmed, False
+            news = [each for each in told if each.sent or each.seen or each.problem != said.get(each.receiver, "")]
+            said = {each.receiver: each.problem for each in told}
+            _put(news, as_json=as_json, whole=False)
+            stop.wait(EVERY)
 
 
 def _put(told: list[Told] | tuple[Told, ...], *, as_json: bool, whole: bool) -> None:
@@ -106,5 +111,8 @@ def _line(told: Told) -> str:
 
     waits = f", {counted(told.waiting, 'step')} wait{'s' if told.waiting == 1 else ''}" if told.waiting else ""
     waits += f", {counted(len(told.seen), 'effect')} seen" if told.seen else ""
-    why = f": {told.problem}" if told.problem else ""
+    own = told.problem.removeprefix(f"hooks.{told.receiver}.").removeprefix(f"{told.receiver}.")
+    why = f": {own}" if own else ""
+    why += f". {told.advice}" if told.problem and told.advice else ""
+    why += f" (tried {told.away.times} times, next at {told.away.next})" if told.away and told.away.times > 1 else ""
     return f"{told.receiver}: told {counted(len(told.sent), 'step')}{waits}{why}"

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from custody.incidents.judging import conduct, endings, exposure, saying
+from custody.incidents.judging import conduct, exposure, saying, surviving
 from custody.incidents.judging.endings import Facts
 from custody.incidents.judging.outcomes import facts, over_by_now
+from custody.incidents.judging.subjects import ENDING
 from custody.incidents.record.folding import Incident
 from custody.incidents.scope.grounds import Grounds
 from custody.incidents.scope.touched import KINDS
-from custody.incidents.seen import Missing, Outcome, Reached, Scope, Touched
+from custody.incidents.seen import Missing, Outcome, Scope, Touched
 from custody.model.incident_view import Judged
-from custody.model.incidents import ActionKind
 from custody.model.times import text
 from custody.model.verdicts import Basis, Best, State
 
 CHANGED = "when did each access change"
 VERIFIED = "was revocation verified, and when was the last success after it"
-SURVIVES = "does any session or descendant survive"
 TOUCHED = "what did the exposed credential and its descendants touch"
 LACKS = "which evidence is missing, and which source would have had it"
 
@@ -28,14 +27,14 @@ QUESTIONS = (
     CHANGED,
     conduct.INSIDE,
     VERIFIED,
-    SURVIVES,
+    surviving.SURVIVES,
     TOUCHED,
     exposure.QUESTION,
     LACKS,
 )
 """The questions in their order."""
 
-ENDING = (ActionKind.CONTAIN, ActionKind.REVOKE, ActionKind.ROTATE)
+PLURALS = {"trust": "trust policies"}
 PARTS = 100
 """Lines of detail that an answer has, at most."""
 
@@ -51,7 +50,7 @@ def answers(grounds: Grounds, incident: Incident, scope: Scope, outcomes: Sequen
         _changed(outcomes),
         conduct.inside(grounds, incident, outcomes),
         _verified(incident, outcomes),
-        _survives(incident, scope, known, [each for each in outcomes if each.action not in over]),
+        surviving.survives(grounds, incident, scope, known, [each for each in outcomes if each.action not in over]),
         _touched(scope, known),
         exposure.judged(points),
     )
@@ -65,7 +64,9 @@ def _changed(outcomes: Sequence[Outcome]) -> Judged:
     each = [_change(one) for one in outcomes]
     seen = sum(one.state == State.PROVED for one in each)
     lines = [line for one in outcomes for line in _lines(one)]
-    return saying.together(CHANGED, each, f"the logs show {seen} of {len(each)} changes", lines[:PARTS])
+    return saying.together(
+        CHANGED, each, f"the logs show {seen} of {saying.number(len(each), 'change')}", lines[:PARTS]
+    )
 
 
 def _change(one: Outcome) -> Judged:
@@ -98,50 +99,6 @@ def _last(one: Outcome) -> tuple[str, ...]:
     if one.last_success_after is None:
         return ()
     return (f"{one.judged.question}: last success after it at {text(one.last_success_after)}",)
-
-
-def _survives(incident: Incident, scope: Scope, known: Facts, outcomes: Sequence[Outcome]) -> Judged:
-    """Proved where all that surely belongs to it is over, with no session left, and nothing else may belong to it.
-
-    ``outcomes`` are without those of actions whose targets are over by now, with what outlived their end.
-    """
-    kinds = {each.id: each.request.kind for each in incident.actions}
-    inside = [each for each in scope.credentials if not each.apart and each.key in known.credentials]
-    if not inside:
-        return saying.unproven(SURVIVES, "no credential of the incident was read")
-    each = [_survivor(one, known) for one in inside]
-    each += [
-        saying.together(SURVIVES, [one.judged])
-        for one in outcomes
-        if kinds.get(one.action) in ENDING and one.judged.state == State.VIOLATED
-    ]
-    if scope.cut_off:
-        each.append(saying.unproven(SURVIVES, "the scope is larger than what is listed"))
-    if scope.unknown:
-        each.append(saying.unproven(SURVIVES, f"nothing was found of {', '.join(scope.unknown[:4])}"))
-    alive = sum(one.alive for one in inside)
-    sessions = f", {len(scope.surviving)} sessions were not seen to close" if scope.surviving else ""
-    found = saying.together(SURVIVES, each)
-    bad = f"{found.text}; " if found.state == State.VIOLATED else ""
-    told = f"{bad}{alive} of {len(inside)} credentials are alive{sessions}"
-    lines = [f"{one.state}: {one.text}" for one in each if one.state != State.PROVED]
-    lines += [f"session not seen to close: {name}" for name in scope.surviving]
-    return saying.together(SURVIVES, each, told, lines[:PARTS] or [f"{one.state}: {one.text}" for one in each[:PARTS]])
-
-
-def _survivor(one: Reached, known: Facts) -> Judged:
-    found, verdict = known.credentials[one.key], known.verdicts[one.key]
-    until = "" if found.not_after is None else f" until {text(found.not_after)}"
-    judged = saying.of_verdict(SURVIVES, verdict, f"{one.key}: {verdict.text}")
-    if verdict.state is State.VIOLATED and endings.quiet(known, one.key):
-        told = f"{one.key}: {verdict.text}; every session of it was seen to close, and no success came since"
-        judged = saying.proved(SURVIVES, told, Basis.ISSUER_ENFORCED, judged.leaves)
-    if one.join != "exact" and judged.state in (State.PROVED, State.VIOLATED):
-        told = f"{judged.text}; that it belongs to the incident is {one.join}"
-        return saying.unproven(SURVIVES, told, Best.INDICATED, judged.leaves)
-    if found.alive and verdict.state is not State.VIOLATED:
-        return saying.still_open(SURVIVES, f"{one.key}: alive{until} ({one.join})", judged.leaves)
-    return judged
 
 
 def _touched(scope: Scope, known: Facts) -> Judged:
@@ -179,8 +136,7 @@ def _counted(done: Iterable[Touched]) -> str:
     for kind, _ in {(each.what, each.name) for each in done}:
         names[kind] += 1
     return (
-        ", ".join(f"{names[kind]} {kind}{'' if names[kind] == 1 else 's'}" for kind in KINDS if names[kind])
-        or "nothing"
+        ", ".join(saying.number(names[kind], kind, PLURALS.get(kind, "")) for kind in KINDS if names[kind]) or "nothing"
     )
 
 
@@ -200,7 +156,7 @@ def _lacks(scope: Scope, each: Sequence[Judged]) -> Judged:
         )
     if not lines:
         return saying.unproven(LACKS, "nothing that custody knows of; what left no trace is not known")
-    told = f"{len(lines)} gaps: {lines[0]}"
+    told = f"{saying.number(len(lines), 'gap')}: {lines[0]}"
     first = scope.missing[0].source if scope.missing and scope.missing[0].source else lines[0]
     return saying.unproven(LACKS, told, Best.INDICATED, settles=first, parts=lines[:PARTS])
 

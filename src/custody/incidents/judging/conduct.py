@@ -10,7 +10,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from custody.incidents.judging import saying
-from custody.incidents.judging.outcomes import moment_of, said_at
+from custody.incidents.judging.asked import moment_of, said_at
+from custody.incidents.judging.outcomes import given_at
 from custody.incidents.record.folding import Action, Heard, Incident
 from custody.incidents.record.weighing import granted, overdue, reviewed, seconded, unapproved
 from custody.incidents.scope.grounds import Grounds, apart, credentials
@@ -35,7 +36,8 @@ def who(grounds: Grounds, incident: Incident) -> Judged:
         return saying.not_applicable(WHO, "nothing was asked for")
     each = [_who(action, grounds.now) for action in incident.actions]
     signed = sum(one.state == State.PROVED for one in each)
-    told = f"{signed} of {len(each)} actions are signed by who asked for and approved them"
+    actions = saying.number(len(each), "action is", "actions are")
+    told = f"{signed} of {actions} signed by who asked for and approved {'it' if len(each) == 1 else 'them'}"
     return saying.together(WHO, each, told, [one.text for one in each])
 
 
@@ -69,7 +71,8 @@ def inside(grounds: Grounds, incident: Incident, outcomes: Sequence[Outcome]) ->
     of = {each.action: each for each in outcomes}
     each = [one for action in done for one in _inside(grounds, action, of.get(action.id))]
     good = sum(one.state == State.PROVED for one in each)
-    told = f"{good} of {len(each)} demands on {len(done)} actions are proved to be kept"
+    demands, kept = saying.number(len(each), "demand"), "is" if len(each) == 1 else "are"
+    told = f"{good} of {demands} on {saying.number(len(done), 'action')} {kept} proved to be kept"
     bad = [one.text for one in each if one.state == State.VIOLATED]
     return saying.together(INSIDE, each, "; ".join(bad[:4]) or told, [f"{one.state}: {one.text}" for one in each])
 
@@ -191,32 +194,42 @@ def _bounded(action: Action, outcome: Outcome | None) -> Judged:
 def _hours(grounds: Grounds, action: Action, outcome: Outcome | None) -> Iterator[Judged]:
     """That access was given within the hours of the class of who got it. To end access no hour is wrong.
 
-    The hours are those of the contract that held then. Of what was given earlier than the step that says so was sealed,
-    by the word of its author or by the logs, the step proves nothing.
+    The hours are those of the contract that held then. When it was is for the logs to say: what people say of it, and
+    when they said it, proves nothing alone.
     """
     if action.request.kind not in (ActionKind.EMERGENCY, ActionKind.ENABLE):
         return
     of = {name: of_name(grounds, name) for name in action.request.targets}
     known = credentials(grounds.engine, (key for keys in of.values() for key in keys))
-    classes = {each.identity_class for each in known.values()}
-    first = None if outcome is None else outcome.first_at
+    classes = {name: {known[key].identity_class for key in keys if key in known} for name, keys in of.items()}
+    given = action.request.kind is ActionKind.EMERGENCY
+    logged = {name: given_at(grounds, action, name) if given else [] for name in of}
+    margin = _margin(grounds, outcome)
     for done in action.done:
         hours = {each.name: each.hours for each in grounds.versions.at(done.at).classes if each.hours is not None}
-        told = f"{action.request.kind} {action.id}: sealed at {text(done.at)}"
-        for name in (name for name, keys in of.items() if hours and not known.keys() & set(keys)):
-            what = f"{told}, and no credential of {name} was read: its class is not known"
-            yield saying.unproven(INSIDE, what, leaves=[done.leaf])
-        for label in sorted(hours.keys() & classes):
-            moments = [each for each in (done.at, said_at(done), first) if each is not None]
-            yield _at_hours(f"{told}, class {label}", hours[label], moments, done)
+        for name in of:
+            told = f"{action.request.kind} {action.id}: sealed at {text(done.at)}"
+            if hours and not classes[name]:
+                what = f"{told}, and no credential of {name} was read: its class is not known"
+                yield saying.unproven(INSIDE, what, leaves=[done.leaf])
+            for label in sorted(hours.keys() & classes[name]):
+                yield _at_hours(f"{told}, {name}, class {label}", hours[label], done, logged[name], margin)
 
 
-def _at_hours(told: str, hours: Hours, moments: Sequence[int], done: Heard) -> Judged:
-    """``moments`` (µs): when it was sealed, when it is said to be done, when the logs show it."""
-    strange = next((each for each in moments if not within(hours, each)), None)
-    if strange is None:
-        return saying.proved(INSIDE, f"{told}, within its hours", Basis.OBSERVED, [done.leaf])
-    if strange == done.at:
+def _at_hours(told: str, hours: Hours, done: Heard, logged: Sequence[int], margin: int) -> Judged:
+    """By when the logs show it (``logged``, µs), whose clock may be ``margin`` off; else by what is said, and sealed.
+
+    That it was said at night is no proof that it was done at night, nor at noon that it was done at noon.
+    """
+    words = {within(hours, done.at), within(hours, said_at(done))}
+    near = {within(hours, each + off) for each in logged for off in (-margin, 0, margin)}
+    if words == {False} and near <= {False}:
         return saying.violated(INSIDE, f"{told}, outside of its hours", [done.leaf])
-    why = f"{told}, and done at {text(strange)} by what is said or logged, outside of its hours"
+    if words | near == {True} and logged:
+        return saying.proved(INSIDE, f"{told}, within its hours", Basis.OBSERVED, [done.leaf])
+    if words == {True} and not logged:
+        why = f"{told}, within its hours; no log that was read shows when it was done"
+        return saying.unproven(INSIDE, why, Best.CLAIMED, [done.leaf], "the log of the system where it was done")
+    times = [f"said to be done at {text(said_at(done))}", *(f"logged at {text(each)}" for each in logged[:4])]
+    why = f"{told}, {', '.join(times)}; not all of that is within its hours"
     return saying.unproven(INSIDE, why, Best.INDICATED, [done.leaf])

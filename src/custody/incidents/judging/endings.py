@@ -41,28 +41,40 @@ _SOURCES = (
     "SELECT p.leaf, min(p.source) FROM parts p WHERE p.leaf IN (SELECT unnest(?)) GROUP BY p.leaf ORDER BY p.leaf"
 )
 EXPIRED = "credential.expire"
+_ACTORS = """
+    SELECT DISTINCT p.leaf, p.key FROM parts p
+    WHERE p.leaf IN (SELECT unnest(?)) AND p.stage = 'use' AND p.key IS NOT NULL ORDER BY p.leaf, p.key
+"""
 _AGAIN = """
     SELECT a.key, a.time, a.leaf FROM activations a WHERE a.key IN (SELECT unnest(?)) ORDER BY a.key, a.time, a.leaf
 """
 
 
+Window = tuple[int, int]
+"""From when until when (µs) something might be done."""
+
+
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """When it was asked for, when it is said to have been done, when access was granted again (µs; None: never).
 
-    ``lapses`` is until when that could be done. ``earlier``: who ended it before said so before this was asked.
+    ``again`` are the times in which each credential might be enabled again. ``earlier``: who ended it before said so
+    before this was asked; ``others``: of which credentials somebody says that they did another action. What one of
+    ``tainted`` did is nobody's answer.
     """
 
     asked: int
     done: int | None = None
-    again: int | None = None
-    lapses: int | None = None
+    again: Mapping[str, tuple[Window, ...]] = {}
     earlier: bool = False
+    others: frozenset[str] = frozenset()
+    tainted: frozenset[str] = frozenset()
 
-    def excuses(self, moment: int) -> bool:
-        """Whether what was ended was to work again at ``moment`` (µs)."""
-        if self.again is None or moment < self.again - SKEW:
-            return False
-        return self.lapses is None or moment <= self.lapses + SKEW
+    def excuses(self, key: str, moment: int, unsure: int) -> bool:
+        """Whether ``key`` was to work again at ``moment`` (µs), give or take ``unsure``.
+
+        Below 0, ``unsure`` asks whether that is sure: that much inside of the time.
+        """
+        return any(since - unsure <= moment <= until + unsure for since, until in self.again.get(key, ()))
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +87,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[Session, ...]
     sources: Mapping[int, str | None] = {}
     """The kind of log of the records that end a credential or close a session, by leaf."""
+    actors: Mapping[int, frozenset[str]] = {}
+    """The credentials with which a credential was made active again, by leaf."""
     apart: Mapping[str, int] = {}
     """By how much (µs) the clocks of the logs that tell of a key may differ from this machine's."""
 
@@ -115,11 +129,23 @@ def activations(engine: Engine, keys: Iterable[str]) -> dict[str, tuple[tuple[in
     return found
 
 
+def actors(engine: Engine, leaves: Iterable[int]) -> dict[int, frozenset[str]]:
+    """The credentials with which each record was made; ``parts`` must hold them."""
+    found: dict[int, frozenset[str]] = {}
+    given = sorted(set(leaves))
+    for leaf, key in msgspec.convert(engine.rows(_ACTORS, [given]), list[tuple[int, str]]) if given else []:
+        found[leaf] = found.get(leaf, frozenset()) | {key}
+    return found
+
+
 def ending(question: str, facts: Facts, key: str, asking: Asking) -> Judged:
     """Whether the end of one credential is seen."""
     found, verdict = facts.credentials[key], facts.verdicts[key]
     if verdict.state is State.VIOLATED:
-        if _over_before(facts, key, asking) and quiet(facts, key, _by(facts, key, asking)):
+        before = _over_before(facts, key, asking)
+        if asking.done is None and (before or key in asking.others):
+            return _not_done(question, found, verdict)
+        if before and quiet(facts, key, _by(facts, key, asking)):
             return _over_since(question, facts, found, verdict)
         return saying.of_verdict(question, verdict, f"{found.key}: {verdict.text}")
     if found.end_time is not None and found.end_until is not None:
@@ -132,6 +158,12 @@ def ending(question: str, facts: Facts, key: str, asking: Asking) -> Judged:
     if late is not None:
         return late
     return _expired(question, found, verdict, asking) if found.expired else _alive(question, found, asking)
+
+
+def _not_done(question: str, found: Credential, verdict: Verdict) -> Judged:
+    """What another action left over: nobody says that this one is done, so it cannot have failed."""
+    told = f"{found.key}: {verdict.text}, of what was done before; nobody says that this is done"
+    return saying.still_open(question, told, refs(*verdict.leaves))
 
 
 def quiet(facts: Facts, key: str, by: int | None = None) -> bool:
@@ -154,6 +186,21 @@ def quiet(facts: Facts, key: str, by: int | None = None) -> bool:
     }
     last = facts.last.get(key)
     return len(logs) == 1 and None not in logs and (last is None or last[0] <= max(closed))
+
+
+def over_now(question: str, facts: Facts, key: str) -> Judged:
+    """Whether a credential is over as of the records, however late: what outlived its end may be over by now, too."""
+    found, verdict = facts.credentials[key], facts.verdicts[key]
+    judged = saying.of_verdict(question, verdict, f"{key}: {verdict.text}")
+    if verdict.state is State.VIOLATED:
+        if not quiet(facts, key):
+            return judged
+        told = f"{judged.text}; every session of it was seen to close, and no success came since"
+        return saying.proved(question, told, Basis.ISSUER_ENFORCED, judged.leaves)
+    if found.alive:
+        until = "" if found.not_after is None else f" until {text(found.not_after)}"
+        return saying.still_open(question, f"{key}: alive{until}", judged.leaves)
+    return judged
 
 
 def _over_before(facts: Facts, key: str, asking: Asking) -> bool:
@@ -210,16 +257,24 @@ def _recorded(question: str, facts: Facts, found: Credential, verdict: Verdict, 
 
 
 def _undone(question: str, facts: Facts, found: Credential, asking: Asking) -> Judged:
+    """An end that was taken back: as was asked for, by nobody of the incident, or in spite of what was asked."""
     assert found.end_time is not None
     assert found.end_until is not None
     told = f"{found.key}: {said(found.end_effect)} at {text(found.end_time)}, and undone at {text(found.end_until)}"
     undone = tuple(leaf for time, leaf in facts.activations.get(found.key, ()) if time == found.end_until)
-    leaves = refs(found.end_leaf, *undone)
-    if asking.excuses(found.end_until) and found.end_time >= asking.asked - SKEW:
-        return saying.proved(question, f"{told}, after it was asked to work again", Basis.ISSUER_ENFORCED, leaves)
+    leaves, unsure = refs(found.end_leaf, *undone), facts.apart.get(found.key, SKEW)
+    by = frozenset().union(*(facts.actors.get(leaf, frozenset()) for leaf in undone)) & asking.tainted
     if found.end_until < asking.asked - SKEW:
         return _success_after(question, facts, found, asking) or _alive(question, found, asking)
-    return saying.violated(question, told, leaves)
+    if asking.excuses(found.key, found.end_until, unsure) and not by and found.end_time >= asking.asked - SKEW:
+        if undone and asking.excuses(found.key, found.end_until, -unsure):
+            return saying.proved(question, f"{told}, after it was asked to work again", Basis.ISSUER_ENFORCED, leaves)
+        why = f"{told}, about when it was asked to work again; the clocks may be {duration(unsure)} apart"
+        return saying.unproven(question, why, Best.INDICATED, leaves)
+    if asking.done is None and (found.key in asking.others or found.end_time < asking.asked - unsure):
+        told = f"{told}; nobody says that this is done"
+        return saying.still_open(question, told, leaves)
+    return saying.violated(question, f"{told}, with {min(by)} of the incident" if by else told, leaves)
 
 
 def _success_before(question: str, facts: Facts, found: Credential, asking: Asking) -> Judged | None:
@@ -248,9 +303,9 @@ def _success_after(question: str, facts: Facts, found: Credential, asking: Askin
     Where the clock of the log that tells of it may be so far ahead, that is indicated.
     """
     last = facts.last.get(found.key)
-    if asking.done is None or last is None or last[0] <= asking.done + PROPAGATION + SKEW:
+    if asking.done is None or last is None or last[0] <= asking.done + _travels(found.key) + SKEW:
         return None
-    if asking.again is not None and last[0] >= asking.again - SKEW:
+    if any(last[0] >= since - SKEW for since, _ in asking.again.get(found.key, ())):
         return None
     after = duration(last[0] - asking.done)
     told = f"{found.key}: a call succeeded at {text(last[0])}, {after} after it is said to be done"
@@ -264,7 +319,12 @@ def _success_after(question: str, facts: Facts, found: Credential, asking: Askin
 
 def _latest(facts: Facts, key: str, done: int | None) -> int:
     """Until when (µs) a success may be dated that came before it was done at ``done``."""
-    return 0 if done is None else done + PROPAGATION + facts.apart.get(key, SKEW)
+    return 0 if done is None else done + _travels(key) + facts.apart.get(key, SKEW)
+
+
+def _travels(key: str) -> int:
+    """How long (µs) an end takes to be known where it is checked: none where the server that checks it is told."""
+    return 0 if key.startswith("db_role") else PROPAGATION
 
 
 def _expired(question: str, found: Credential, verdict: Verdict, asking: Asking) -> Judged:

@@ -14,8 +14,8 @@ import msgspec
 
 from custody.chains.spellings import canonical
 from custody.incidents.judging import saying
+from custody.incidents.judging.asked import done_at, moment_of
 from custody.incidents.judging.endings import Facts
-from custody.incidents.judging.outcomes import done_at, moment_of
 from custody.incidents.record.folding import Incident
 from custody.incidents.scope.grounds import LOG, Grounds, chosen, refs
 from custody.incidents.seen import Reached, Scope
@@ -189,8 +189,9 @@ def _detection(grounds: Grounds, incident: Incident) -> Point:
             grounds.attach(None)
             time = grounds.engine.one(_TIME_OF, [seed.record.index, seed.record.index])[0]
             if isinstance(time, int):
-                why = "the alert that it was opened from"
-                found.append(Point(name="detection", at=time, grade="proved", why=why, leaves=(seed.record,)))
+                why = "the record that it was opened from; that people saw it then is not recorded"
+                grade = Best.INDICATED.value
+                found.append(Point(name="detection", at=time, grade=grade, why=why, leaves=(seed.record,)))
     return min(found, key=lambda each: (each.at or 0, _RANK.index(each.grade)))
 
 
@@ -219,7 +220,11 @@ def _containment(incident: Incident, scope: Scope, facts: Facts) -> Point:
         last = max(each for each in said if each is not None)
         return Point(name="containment", at=last, grade=Best.CLAIMED.value, why=why, leaves=leaves)
     alive = sum(each.alive for each in known)
-    why = f"{alive} credentials are alive" if known else "no credential of it was read"
+    why = (
+        saying.number(alive, "credential is alive", "credentials are alive")
+        if known
+        else "no credential of it was read"
+    )
     return Point(name="containment", at=None, grade=UNKNOWN, why=why)
 
 

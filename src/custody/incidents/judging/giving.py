@@ -20,10 +20,21 @@ _GRANTS = """
     FROM grants g WHERE g.principal IN (SELECT unnest(?)) AND g.kind NOT IN ('version', 'rules', 'profile')
     ORDER BY g.principal, g.kind, 3, 4, coalesce(g.since, 0), g.leaf
 """
+_BEHIND = """
+    SELECT g.principal, g.kind, coalesce(g.what, ''), coalesce(g.through, ''), g.since, g.until, g.since_how, g.leaf,
+           g.end_leaf, g.by_key
+    FROM grants g WHERE g.since >= ? AND g.until IS NULL AND g.kind NOT IN ('trust', 'boundary')
+    ORDER BY g.principal, g.kind, 3, 4, g.since, g.leaf LIMIT 10001
+"""
+"""What was given since: to the groups of a principal, too, and the texts of the policies and roles that it has."""
 _OF_PRINCIPALS = """
     SELECT c.key FROM credentials c WHERE c.subject IN (SELECT unnest(?)) ORDER BY c.key LIMIT 10001
 """
 _MADE_BY = "SELECT m.leaf, m.by_key FROM made m WHERE m.leaf IN (SELECT unnest(?)) ORDER BY m.leaf, m.by_key"
+_MADE_WITH = """
+    SELECT m.what, min(m.by_key), min(m.time), min(m.leaf) FROM made m
+    WHERE m.effect = 'key.create' AND m.by_key IN (SELECT unnest(?)) GROUP BY m.what ORDER BY m.what
+"""
 _MAKERS = """
     SELECT m.what, m.by_key FROM made m WHERE m.effect = 'key.create' AND m.what IN (SELECT unnest(?))
     ORDER BY m.what, m.by_key
@@ -56,6 +67,11 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
         return (self.principal, self.kind, self.what, self.through)
 
     @property
+    def may_refuse(self) -> bool:
+        """Whether it is a policy of somebody's own, whose text may refuse as well as allow: it is not judged."""
+        return self.kind == "inline" or (self.kind == "managed" and ":iam::aws:policy/" not in self.what)
+
+    @property
     def told(self) -> str:
         """In words."""
         return f"{self.kind} {self.what}".strip() + f" of {self.principal}"
@@ -77,16 +93,20 @@ def grants(grounds: Grounds, principals: Iterable[str]) -> list[Grant]:
 def narrowed(
     grounds: Grounds, question: str, principals: Sequence[str], times: Times, tainted: frozenset[str] = frozenset()
 ) -> list[Judged]:
-    """Of every principal: whether something was taken from it since it was asked, and not given back.
+    """Of every principal: whether something was taken from it since it was asked, not given back, and nothing is left.
 
+    What is left may give the same: then it only indicates.
     What a credential in ``tainted`` took away does not count, nor does the end of a policy that only refuses.
     """
     own = _by(grounds, tainted)
     every = [one for one in grants(grounds, principals) if not own(one.end_leaf) and not _refuses(one)]
-    return [_narrowed(question, name, [one for one in every if one.principal == name], times) for name in principals]
+    behind = msgspec.convert(grounds.engine.rows(_BEHIND, [times.asked]), list[Grant])
+    return [
+        _narrowed(question, name, [one for one in every if one.principal == name], behind, times) for name in principals
+    ]
 
 
-def _narrowed(question: str, name: str, every: Sequence[Grant], times: Times) -> Judged:
+def _narrowed(question: str, name: str, every: Sequence[Grant], behind: Sequence[Grant], times: Times) -> Judged:
     taken = [one for one in every if one.until is not None and one.until >= times.asked and one.kind not in LIMITS]
     given = {(one.same, one.since) for one in every}
     gone = [one for one in taken if (one.same, one.until) not in given]
@@ -96,12 +116,24 @@ def _narrowed(question: str, name: str, every: Sequence[Grant], times: Times) ->
             told = f"{one.told} was taken away at {text(one.until)}, and given again at {text(again[-1].since)}"
             return saying.violated(question, told, refs(one.end_leaf, again[-1].leaf))
     wider = [one for one in every if (one.since or 0) >= times.asked and one.until is None and one.kind not in LIMITS]
+    held = [one.what for one in every if one.until is None and one.what]
+    wider += [one for one in behind if any(one.principal.endswith((f":{what}", f"/{what}")) for what in held)]
     if gone and wider:
         told = f"{gone[0].told} was taken away at {text(gone[0].until)}, and {wider[0].told} given since"
         told += "; that this is less is not judged"
         leaves = refs(*(one.end_leaf for one in gone), *(one.leaf for one in wider))
         return saying.unproven(question, told, Best.INDICATED, leaves)
+    stands = [one for one in every if one.until is None and one.kind not in LIMITS]
+    if gone and stands:
+        told = f"{gone[0].told} was taken away at {text(gone[0].until)}, and {stands[0].told} stands"
+        told += "; that this does not give the same is not judged"
+        leaves = refs(*(one.end_leaf for one in gone), *(one.leaf for one in stands))
+        return saying.unproven(question, told, Best.INDICATED, leaves)
+    if gone and all(one.may_refuse for one in gone):
+        told = f"{gone[0].told} was taken away at {text(gone[0].until)}; that its text allowed something is not judged"
+        return saying.unproven(question, told, Best.INDICATED, refs(*(one.end_leaf for one in gone)))
     if gone:
+        gone = [one for one in gone if not one.may_refuse]
         told = f"{gone[0].told} was taken away at {text(gone[0].until)}"
         more = "" if len(gone) == 1 else f", and {len(gone) - 1} more"
         return saying.proved(question, told + more, Basis.OBSERVED, refs(*(one.end_leaf for one in gone)))
@@ -136,10 +168,11 @@ def given(
 ) -> list[Judged]:
     """Whether access was given since it was asked, and ended by its time.
 
-    A credential that the request itself names counts, and grants of the principals. That a principal got another
-    credential meanwhile may be its daily work: it only indicates.
+    A credential that the request itself names counts, with what descends from it, and grants of the principals. That a
+    principal got another credential meanwhile may be its daily work: it only indicates.
     """
-    named = [each for each in credentials(grounds.engine, keys).values() if _issued(each, times.asked)]
+    given = [key for key, each in credentials(grounds.engine, keys).items() if _issued(each, times.asked)]
+    named = list(credentials(grounds.engine, descendants(grounds.engine, given)).values())
     verdicts = endings.verdicts(grounds.engine, (each.key for each in named))
     found = [_credential_ended(question, grounds, each, times, verdicts[each.key]) for each in named]
     new = _granted(grounds, principals, times, tainted)
@@ -161,13 +194,13 @@ def _granted(grounds: Grounds, principals: Iterable[str], times: Times, tainted:
     return [one for one in new if one.since_how == "observed" and one.by_key not in tainted]
 
 
-def first_given(
+def times_given(
     grounds: Grounds, keys: Sequence[str], principals: Sequence[str], times: Times, tainted: frozenset[str]
-) -> int | None:
-    """When the first of what ``given`` counts was recorded (µs), None where nothing was."""
+) -> list[int]:
+    """When each of what ``given`` counts was recorded (µs), first first."""
     named = [each.issued_at for each in credentials(grounds.engine, keys).values() if _issued(each, times.asked)]
     new = [one.since for one in _granted(grounds, principals, times, tainted)]
-    return min((each for each in (*named, *new) if each is not None), default=None)
+    return sorted(each for each in (*named, *new) if each is not None)
 
 
 def first_taken(grounds: Grounds, principals: Sequence[str], times: Times, tainted: frozenset[str]) -> int | None:
@@ -228,6 +261,25 @@ def makers(grounds: Grounds, keys: Iterable[str]) -> dict[str, frozenset[str]]:
     return found
 
 
+def keys_left(grounds: Grounds, question: str, keys: Iterable[str]) -> list[Judged]:
+    """Long-lived keys that were made with ``keys``, or with such a key, and of which nothing shows that they are over.
+
+    They descend from nothing, and whoever made them may have had a reason to: that one is left only indicates.
+    """
+    left: list[Judged] = []
+    known, new = set(keys), set(keys)
+    while new:
+        rows = msgspec.convert(chosen(grounds.engine, _MADE_WITH, new), list[tuple[str, str, int, int]])
+        new = {key for key, *_ in rows} - known
+        ends = endings.verdicts(grounds.engine, new)
+        for key, by, time, leaf in rows:
+            if key in new and (key not in ends or ends[key].state is not State.PROVED):
+                told = f"{key} was made with {by} at {text(time)}, and nothing shows that it is over"
+                left.append(saying.unproven(question, told, Best.INDICATED, refs(leaf)))
+        known |= new
+    return left
+
+
 def renewed(
     grounds: Grounds, question: str, of: Mapping[str, Sequence[str]], times: Times, tainted: frozenset[str]
 ) -> list[Judged]:
@@ -280,9 +332,13 @@ def _renewed(
     grounds: Grounds, question: str, name: str, keys: Sequence[str], times: Times, below: frozenset[str]
 ) -> Judged:
     had, new = _new(grounds, keys, times, below)
+    kept = [each for each in new if each.end_time is None]
+    if kept:
+        told = f"{name}: {kept[0].key} was issued at {text(kept[0].issued_at)}"
+        return saying.proved(question, told, Basis.OBSERVED, refs(kept[0].issue_leaf))
     if new:
-        told = f"{name}: {new[0].key} was issued at {text(new[0].issued_at)}"
-        return saying.proved(question, told, Basis.OBSERVED, refs(new[0].issue_leaf))
+        told = f"{name}: {new[0].key} was issued at {text(new[0].issued_at)}, and a record ends it, too"
+        return saying.unproven(question, told, Best.INDICATED, refs(new[0].issue_leaf, new[0].end_leaf))
     settles = str(issuer_log(had[0].key)) if had else None
     return _nothing(question, f"{name}: no new credential was recorded", times, settles)
 

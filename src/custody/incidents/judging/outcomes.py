@@ -1,34 +1,31 @@
 """What became of each action: whether the target's own log shows its effect.
 
 contain and revoke: every credential of the targets, and all that exactly descends from them and lived when it was asked
-or later, was ended. rotate: a new credential was issued for each identity since, and the old ones ended. narrow: what
-a principal may do was taken away since. emergency access: it was given since, and ended by its time. re-enable: its
-checklist (``incidents.checklist``).
+or later, was ended. contain: so was every key that was made with them. rotate: a new credential was issued for each
+identity since, and the old ones ended. narrow: what a principal may do was taken away since. emergency access: it was
+given since, and ended by its time. re-enable: its checklist (``incidents.checklist``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from custody.chains.search import LIMIT
 from custody.incidents.judging import endings, giving, saying
-from custody.incidents.judging.endings import Asking, Facts
-from custody.incidents.judging.giving import Times
-from custody.incidents.record.folding import Action, Heard, Incident, Where, lapses
-from custody.incidents.record.weighing import denied, granted, refused, where
+from custody.incidents.judging.asked import asked_for, asking, times_of
+from custody.incidents.judging.endings import Asking, Facts, Window
+from custody.incidents.record.folding import Action, Incident, Where
+from custody.incidents.record.weighing import where
 from custody.incidents.scope.grounds import MOST, SKEW, Credential, Grounds, credentials, descendants, refs, sessions
 from custody.incidents.scope.seeds import of_name
 from custody.incidents.seen import Outcome, Scope
-from custody.model.broker_terms import Verdict
 from custody.model.incident_view import Judged
-from custody.model.incidents import ActionKind, Done
-from custody.model.times import microseconds, text
+from custody.model.incidents import ActionKind
+from custody.model.times import text
 from custody.model.verdicts import Best, State
 
-EVER = 1 << 62
-"""Later than anything that was sealed (µs)."""
 NEVER_DONE = (Where.DENIED, Where.LAPSED, Where.SETTLED)
 
 
@@ -95,69 +92,6 @@ def targets(grounds: Grounds, action: Action) -> Targets:
     )
 
 
-def done_at(action: Action) -> int | None:
-    """When it is said to have been done for the last time (µs), by the word of who did it; None: nobody says so."""
-    return max((said_at(each) for each in action.done), default=None)
-
-
-def said_at(heard: Heard) -> int:
-    """When somebody says that they did it (µs); where that cannot be read, when they said so."""
-    told = moment_of(heard.step.at) if isinstance(heard.step, Done) else None
-    return heard.at if told is None else told
-
-
-def asking(incident: Incident, action: Action) -> Asking:
-    """The times that the end of a target is held against."""
-    enabling = [
-        (since, lapses(each.request))
-        for each in incident.actions
-        if each.request.kind is ActionKind.ENABLE
-        and each.asked.at >= action.asked.at
-        and set(each.request.targets) & set(action.request.targets)
-        and (since := allowed_since(each)) is not None
-    ]
-    return Asking(
-        asked=action.asked.at,
-        done=done_at(action),
-        again=min((since for since, _ in enabling), default=None),
-        lapses=max((end for _, end in enabling), default=None),
-        earlier=any(_tried(each, action) for each in incident.actions),
-    )
-
-
-def _tried(other: Action, action: Action) -> bool:
-    """Whether ``other`` is said to have ended a target of ``action`` before that was asked for."""
-    if other.request.kind not in (ActionKind.CONTAIN, ActionKind.REVOKE, ActionKind.ROTATE):
-        return False
-    done = [each.at for each in other.done]
-    return bool(set(other.request.targets) & set(action.request.targets)) and min(done, default=EVER) < action.asked.at
-
-
-def allowed_since(action: Action) -> int | None:
-    """From when on it might be done (µs), None: never. What was denied or only asked for excuses nothing."""
-    if refused(action) or denied(action) or (action.settled is not None and not action.done):
-        return None
-    decision = action.request.decision
-    if decision.verdict is Verdict.ALLOW or action.request.break_glass:
-        return action.asked.at
-    grants = sorted(each.at for each in granted(action, EVER))
-    needed = max(decision.asked.count, 1) if decision.asked is not None else 1
-    return max(action.asked.at, grants[needed - 1]) if len(grants) >= needed else None
-
-
-def times_of(action: Action) -> Times:
-    """The times of an action that gives or takes."""
-    return Times(asked=action.asked.at, done=done_at(action), until=moment_of(action.request.until))
-
-
-def moment_of(told: str | None) -> int | None:
-    """A time that somebody wrote (µs), None where there is none or it cannot be read."""
-    try:
-        return microseconds(told)
-    except (ValueError, OverflowError):
-        return None
-
-
 def facts(grounds: Grounds, keys: Iterable[str]) -> Facts:
     """What the records tell of the ends of ``keys``."""
     found = credentials(grounds.engine, keys)
@@ -165,12 +99,14 @@ def facts(grounds: Grounds, keys: Iterable[str]) -> Facts:
     subjects = {each.subject for each in found.values() if each.subject}
     grounds.attach([*found, *sorted({*subjects, *(each.session for each in opened)})])
     leaves = [*(each.end_leaf for each in found.values()), *(each.close_leaf for each in opened)]
+    again = endings.activations(grounds.engine, found)
     return Facts(
         sources=endings.sources(grounds.engine, leaves),
         credentials=found,
         verdicts=endings.verdicts(grounds.engine, found),
         last=endings.last_successes(grounds.engine, found),
-        activations=endings.activations(grounds.engine, found),
+        activations=again,
+        actors=endings.actors(grounds.engine, (leaf for each in again.values() for _, leaf in each)),
         sessions=opened,
         apart=endings.clocks(grounds, found),
     )
@@ -183,7 +119,7 @@ def over_by_now(grounds: Grounds, action: Action) -> bool:
     if meant.nobody or meant.later or meant.cut_off or not known.credentials:
         return False
     proved = (key for key, each in known.verdicts.items() if each.state is State.PROVED)
-    over = {key for key in proved if known.credentials[key].ended is not None}
+    over = {key for key in proved if known.credentials[key].over is not None}
     return all(key in over or endings.quiet(known, key) for key in known.credentials)
 
 
@@ -192,11 +128,11 @@ def _outcome(
 ) -> Outcome:
     question = f"{action.request.kind} {action.id}"
     meant = targets(grounds, action)
-    tainted = tainted | frozenset(meant.members)
-    times = asking(incident, action)
+    strangers, tainted = tainted | inside, tainted | frozenset(meant.members)
+    times = asking(grounds, incident, action, strangers)
     match action.request.kind:
         case ActionKind.CONTAIN | ActionKind.REVOKE:
-            found = _ended(grounds, question, meant, times, action, tainted, _since(incident, action))
+            found = _ended(grounds, question, meant, times, action, tainted, asked_for(incident, action))
         case ActionKind.ROTATE:
             found = _rotated(grounds, question, meant, times, action, tainted)
         case ActionKind.NARROW:
@@ -230,9 +166,15 @@ def _given(
             each.append(_nobody(question, name, times))
             continue
         each += giving.given(grounds, question, keys, names, times_of(action), tainted)
-        began = giving.first_given(grounds, keys, names, times_of(action), tainted)
-        first += [] if began is None else [began]
+        first += giving.times_given(grounds, keys, names, times_of(action), tainted)
     return _of(action, question, each, min(first, default=None))
+
+
+def given_at(grounds: Grounds, action: Action, name: str) -> list[int]:
+    """When a target was given access since it was asked, by the logs (µs), whoever gave it."""
+    meant = targets(grounds, action)
+    keys, names = [name] if ":" in name else [], _principals(grounds, meant, name)
+    return giving.times_given(grounds, keys, names, times_of(action), frozenset())
 
 
 def _of(action: Action, question: str, each: Sequence[Judged], first: int | None) -> Outcome:
@@ -257,12 +199,14 @@ def _ended(
     times: Asking,
     action: Action,
     tainted: frozenset[str],
-    renewing: int | None = 0,
+    renewing: Mapping[str, tuple[Window, ...]] | None = None,
 ) -> Outcome:
     known = facts(grounds, meant.members)
     each = [endings.ending(question, known, key, times) for key in sorted(known.credentials)]
     each += [_nobody(question, name, times) for name in meant.nobody]
     each += _later(grounds, question, meant, tainted, renewing)
+    if action.request.kind is ActionKind.CONTAIN:
+        each += giving.keys_left(grounds, question, known.credentials)
     if meant.cut_off:
         each.append(saying.unproven(question, f"there are more than {MOST} credentials to look at"))
     if not each:
@@ -282,21 +226,18 @@ def _ended(
     )
 
 
-def _since(incident: Incident, action: Action) -> int | None:
-    """From when on (µs) somebody asked that the targets get new credentials, None: nobody did."""
-    kinds = (ActionKind.ROTATE, ActionKind.ENABLE, ActionKind.EMERGENCY)
-    names = set(action.request.targets)
-    asked = [each for each in incident.actions if each.request.kind in kinds and names & set(each.request.targets)]
-    return min((since for each in asked if (since := allowed_since(each)) is not None), default=None)
-
-
 def _later(
-    grounds: Grounds, question: str, meant: Targets, tainted: frozenset[str], renewing: int | None
+    grounds: Grounds,
+    question: str,
+    meant: Targets,
+    tainted: frozenset[str],
+    renewing: Mapping[str, tuple[Window, ...]] | None,
 ) -> list[Judged]:
     """Credentials that a target which is a name got after it was asked, and that nothing shows to be asked for.
 
     The holder may have them, or whoever it was that had to be shut out: so the end of the old ones is not the answer.
     One that was made with what had to end is never what was asked for; that it is over, too, is answer enough.
+    ``renewing`` are the times in which each target might get new ones; None: that itself was asked for.
     """
     made = giving.makers(grounds, (each.key for each in meant.later))
     ends = endings.verdicts(grounds.engine, made)
@@ -309,12 +250,18 @@ def _later(
             told = None if over else f"was made with {by or 'one of the incident'} at {text(each.since)}"
         elif each.issued_at is None or each.issue_disputed:
             told = f"was first read at {text(each.since)}, after it was asked, and when it was issued was not read"
-        elif renewing is None or each.issued_at < renewing - SKEW:
+        elif renewing is not None and not _wanted(each, meant, renewing):
             told = f"was issued at {text(each.since)}, after it was asked, and nobody asked for a new one"
         if told is not None:
             leaves = refs(each.issue_leaf, each.first_use_leaf)
             found.append(saying.unproven(question, f"{each.key} of it {told}", Best.INDICATED, leaves))
     return found
+
+
+def _wanted(each: Credential, meant: Targets, renewing: Mapping[str, tuple[Window, ...]]) -> bool:
+    """Whether every target that has it might get a new one when it was issued."""
+    moment, of = each.issued_at or 0, [name for name, keys in meant.of.items() if each.key in keys]
+    return all(any(since <= moment <= until for since, until in renewing.get(name, ())) for name in of)
 
 
 def _rotated(

@@ -25,6 +25,11 @@ TOLD = 4
 Leaves = Iterable[LeafRef]
 
 
+def number(count: int, one: str, many: str = "") -> str:
+    """``1 credential``, ``3 credentials``; ``many`` is the plural where it is more than one letter away."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
 def proved(question: str, text: str, basis: Basis, leaves: Leaves = (), parts: Sequence[str] = ()) -> Judged:
     """Proved, resting on ``basis``."""
     return _made(Judged(question=question, state=State.PROVED, text=text, basis=basis, parts=tuple(parts)), leaves)

@@ -24,6 +24,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     ``author`` is what who asks is called (``Heard.author``), ``groups`` those of who ``signed``. ``lasting`` is in
     seconds. ``kind`` is one of ``model.incidents.ActionKind``, or ``close`` with the id of the incident as target.
+    ``already`` counts other targets of the incident that were asked for before without waiting for anybody.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...]
     lasting: int | None = None
     break_glass: bool = False
+    already: int = 0
 
 
 def askings(situation: Situation, action: str) -> tuple[Asking, ...]:
@@ -85,6 +87,7 @@ def _context(situation: Situation) -> dict[str, object]:
         "rank": SEVERITY_ORDER[situation.severity.value] + 1,
         "age": _age(situation),
         "targets": len(situation.targets),
+        "already": situation.already,
         "break_glass": situation.break_glass,
         **_when(situation.now),
     }

@@ -82,16 +82,32 @@ def situation_of(incident: Incident, draft: Draft, who: Who, response: Response,
         targets=draft.targets,
         lasting=None if until is None else (until - now) // SECOND,
         break_glass=draft.break_glass,
+        already=already(incident, draft.targets),
     )
 
 
+def already(incident: Incident, targets: Iterable[str]) -> int:
+    """How many other targets than these were asked for in the incident, with nobody to be waited for.
+
+    So whoever divides one request into many asks the policies about all of them.
+    """
+    requests = (each.request for each in incident.actions)
+    atonce = (
+        each
+        for each in requests
+        if each.decision.verdict is Verdict.ALLOW or (each.break_glass and each.decision.verdict is not Verdict.DENY)
+    )
+    return len({target for each in atonce for target in each.targets} - set(targets))
+
+
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """Under which ids something is asked for, by whom, and when (µs)."""
+    """Under which ids something is asked for, by whom, and when (µs); ``log`` is the origin of the log that has it."""
 
     incident: str
     action: str
     who: Who
     now: int
+    log: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def asked(asking: Asking, draft: Draft, decision: Decision, response: Response) -> Asked:
@@ -116,6 +132,7 @@ def asked(asking: Asking, draft: Draft, decision: Decision, response: Response) 
         break_glass=draft.break_glass,
         second_by=text(now + limits.second_within * SECOND) if glass else None,
         review_by=text(now + limits.review_within * SECOND) if glass else None,
+        log=asking.log,
     )
 
 

@@ -40,9 +40,9 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """A sealed step: where, when by the clock of the machine that sealed it (µs), by which account, signed by whom.
 
     ``signature`` is what holds when it is checked again from the logs alone; None: nobody signed, the author is the
-    account ``by``, and only claimed. ``digest`` is SHA-256 (hex) of the step's text. ``seen`` is, of a decision, the
-    size of the operations log that its author saw: what has that leaf or a later one was sealed after it, whatever the
-    clocks say.
+    account ``by``, and only claimed. ``digest`` is SHA-256 (hex) of the step's text. ``seen`` is the size of the other
+    log when it was sealed (of a decision the operations log, of any other step the log of approvals), None where
+    nobody wrote it down: what has that leaf there or a later one was sealed after it, whatever the clocks say.
     """
 
     leaf: LeafRef
@@ -99,6 +99,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One action of the incident, with everything that was said of it in the order of each log.
 
     ``overruled`` says why its sealed decision is not believed (the sealed policies come to another): it is then a deny.
+    ``later`` are all steps of its incident that the operations log has after the request: by when they were sealed, and
+    by what they saw, a decision is known to be late. ``by_others`` are leaves of ``done`` by somebody else than who was
+    to do it.
     """
 
     asked: Heard
@@ -107,6 +110,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     settled: Heard | None = None
     reviews: tuple[Weighed, ...] = ()
     overruled: str = ""
+    later: tuple[Heard, ...] = ()
+    by_others: tuple[LeafRef, ...] = ()
 
     @property
     def request(self) -> Asked:
@@ -254,14 +259,20 @@ def _folded(name: str, steps: list[Heard], void: Mapping[LeafRef, str]) -> Incid
     for each in steps:
         if each is not first:
             fold.take(each)
+    operations = [each for each in steps if each.leaf.log == first.leaf.log]
     return Incident(
         id=name,
         opened=first,
         seeds=tuple(fold.seeds),
         heard=tuple(sorted(fold.counted, key=lambda each: (each.at, each.leaf.log, each.leaf.index))),
-        actions=tuple(fold.actions.values()),
+        actions=tuple(_with_later(each, operations) for each in fold.actions.values()),
         claims=tuple(fold.claims),
         vouched=tuple(fold.vouched),
         closed=fold.closed,
         odd=tuple(fold.odd),
     )
+
+
+def _with_later(action: Action, operations: list[Heard]) -> Action:
+    after = tuple(each for each in operations if each.leaf.index > action.asked.leaf.index)
+    return msgspec.structs.replace(action, later=after)

@@ -73,15 +73,18 @@ def _overruled(incident: Incident, action: Action, response: Response) -> str:
     if now is None or not now - AHEAD <= action.asked.at <= now + APART:
         return "it was decided at another time than it was sealed"
     draft = Draft(**{name: getattr(request, name) for name in Draft.__struct_fields__})
-    who = who_of(action.asked)
+    who, index = who_of(action.asked), action.asked.leaf.index
+    before = tuple(each for each in incident.actions if each.asked.leaf.index < index)
+    then = msgspec.structs.replace(incident, actions=before)
     try:
         files = tuple(sorted(response.policies.items()))
-        decision = _decided(situation_of(incident, draft, who, response, now), files, response.extension)
+        decision = _decided(situation_of(then, draft, who, response, now), files, response.extension)
     except UsageError as error:
         return f"it could not have been asked for: {error.message}"
     if decision is None:
         return "the sealed policies cannot decide"
-    again = asked(Asking(incident=incident.id, action=action.id, who=who, now=now), draft, decision, response)
+    asking = Asking(incident=incident.id, action=action.id, who=who, now=now, log=request.log)
+    again = asked(asking, draft, decision, response)
     other = decision.schema != request.decision.schema
     same = _plain(again, other=other) == _plain(request, other=other)
     return "" if same else "the sealed policies and limits come to something else"

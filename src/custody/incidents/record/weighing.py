@@ -8,7 +8,7 @@ without approval, whatever is sealed afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -46,6 +46,10 @@ class People(msgspec.Struct, frozen=True):
     persons: Persons
     groups: Mapping[str, Sequence[str]]
 
+    def one(self, names: Iterable[str], others: Iterable[str]) -> bool:
+        """Whether two sets of names are, or may be, those of one person."""
+        return self.persons.one(names, others)
+
 
 def weighed(incident: Incident, people: People) -> Incident:
     """The incident with every decision and review weighed."""
@@ -76,12 +80,12 @@ def approved(action: Action, now: int, before: Heard | None = None) -> bool:
 
 
 def denied(action: Action, before: Heard | None = None) -> bool:
-    """Whether somebody who counts said no, ``before`` a step where one is given, or the policies did."""
+    """Whether somebody who counts said no, maybe ``before`` a step where one is given, or the policies did."""
     said = any(
         not each.why
         and isinstance(each.heard.step, Decided)
         and each.heard.step.verdict == "deny"
-        and (before is None or precedes(each.heard, before))
+        and (before is None or _may_precede(each.heard, before))
         for each in action.decisions
     )
     return said or refused(action)
@@ -186,9 +190,38 @@ def overdue(action: Action, now: int) -> tuple[str, ...]:
     return tuple(name for name, by, there in due if there is None and by is not None and (_moment(by) or 0) <= now)
 
 
+def by_other(action: Action, done: Heard) -> str:
+    """That somebody else did it than who was to do it, in words; empty where that was not so."""
+    if done.leaf not in action.by_others:
+        return ""
+    return f"done by {done.author}; asked of {action.request.executor}"
+
+
 def precedes(decision: Heard, step: Heard) -> bool:
-    """Whether a decision was sealed before a step of the operations log: by what its author saw, else by the clocks."""
+    """Whether a decision was surely sealed before a step of the operations log: both logs have to say so.
+
+    Its author had not seen the step (where that is not known: by the clocks), and where the step says how much it saw
+    of the log of approvals, the decision was there.
+    """
+    return _unseen_by(decision, step) and (step.seen is None or decision.leaf.index < step.seen)
+
+
+def late(action: Action, decision: Heard, end: int) -> bool:
+    """Whether a decision or review about it was sealed at ``end`` (µs) or later: by its own clock or by the other log.
+
+    The clock of the log of approvals alone proves nothing in favour of who has it: a decision that does not surely
+    precede a step that the operations log has from ``end`` on came after ``end``, whatever it says of itself.
+    """
+    return decision.at >= end or any(each.at >= end and not precedes(decision, each) for each in action.later)
+
+
+def _unseen_by(decision: Heard, step: Heard) -> bool:
     return decision.at <= step.at if decision.seen is None else decision.seen <= step.leaf.index
+
+
+def _may_precede(decision: Heard, step: Heard) -> bool:
+    """Whether one of the two logs says that a decision was sealed before a step: what forbids counts then already."""
+    return _unseen_by(decision, step) or (step.seen is not None and decision.leaf.index < step.seen)
 
 
 def _holds(decided: Decided, now: int) -> bool:
@@ -204,7 +237,7 @@ def _stood(action: Action, each: Weighed, before: Heard | None) -> bool:
     if word != "withdrawn" or before is None:
         return False
     taken = next((other.heard for other in action.decisions if _place(other.heard) == leaf), None)
-    return taken is not None and not precedes(taken, before)
+    return taken is not None and not _may_precede(taken, before)
 
 
 def _moment(text: str | None) -> int | None:
@@ -219,25 +252,31 @@ def _weighed(action: Action, people: People) -> Action:
     for each in action.decisions:
         decisions.append(Weighed(heard=each.heard, why=_why(action, each.heard, people, decisions)))
     decisions = [_taken_back(each, decisions[index + 1 :], people) for index, each in enumerate(decisions)]
-    gave = [each.heard for each in decisions if not each.why and _grants(each.heard)]
+    gave = [each.heard for each in decisions if _counted_once(each) and _grants(each.heard)]
     reviews = tuple(
         Weighed(heard=each.heard, why=_why_review(action, each.heard, people, gave)) for each in action.reviews
     )
-    return msgspec.structs.replace(action, decisions=tuple(decisions), reviews=reviews)
+    others = tuple(each.leaf for each in action.done if _other(action, each, people))
+    return msgspec.structs.replace(action, decisions=tuple(decisions), reviews=reviews, by_others=others)
+
+
+def _other(action: Action, done: Heard, people: People) -> bool:
+    executor = action.request.executor
+    return executor is not None and not people.one(done.names, (executor,))
 
 
 def _why(action: Action, heard: Heard, people: People, before: Sequence[Weighed]) -> str:
     assert isinstance(heard.step, Decided)
     if heard.step.digest != action.asked.digest:
         return "wrong-digest"
-    if heard.at < action.asked.at - SKEW or (heard.seen is not None and heard.seen <= action.asked.leaf.index):
+    if heard.at < action.asked.at - SKEW or not _follows(heard, action.asked, clocks=False):
         return "too-early"
-    if heard.at >= _end(action, heard):
+    if _too_late(action, heard):
         return "too-late"
     own = _own(action, heard, people)
     if own:
         return own
-    mine = [each for each in before if not each.why and people.persons.one(each.heard.names, heard.names)]
+    mine = [each for each in before if not each.why and people.one(each.heard.names, heard.names)]
     if heard.step.verdict == "withdraw":
         gave = any(isinstance(each.heard.step, Decided) and each.heard.step.verdict == "grant" for each in mine[:1])
         return "withdraws" if gave else "nothing-to-withdraw"
@@ -251,19 +290,23 @@ def _why(action: Action, heard: Heard, people: People, before: Sequence[Weighed]
     return "" if set(signed) & set(members) else f"not-in-group: {asked.group}"
 
 
-def _end(action: Action, heard: Heard) -> int:
-    """Until when it can be decided so: who says no, or takes a grant back, may do that as long as it can be done.
+def _too_late(action: Action, heard: Heard) -> bool:
+    """Whether the time to decide so was over: who says no, or takes a grant back, may do that while it can be done.
 
-    Once a break-glass was done that is for the second person alone, within their limit.
+    Once a break-glass was done that is for the second person alone, within their limit. What forbids is late by its own
+    clock alone: another's clock that is ahead does not take a denial away.
     """
     assert isinstance(heard.step, Decided)
     second = action.request.break_glass and any(_follows(heard, each) for each in action.done)
-    return decide_by(action) if second or heard.step.verdict == "grant" else lapses(action.request)
+    if second or heard.step.verdict == "grant":
+        return late(action, heard, decide_by(action))
+    return heard.at >= lapses(action.request)
 
 
-def _follows(heard: Heard, done: Heard) -> bool:
-    """Whether a decision or review was sealed after a deed: by what its author saw, else by the clocks."""
-    return done.at <= heard.at if heard.seen is None else done.leaf.index < heard.seen
+def _follows(heard: Heard, step: Heard, *, clocks: bool = True) -> bool:
+    """Whether a decision or review was sealed after a step: its author saw it (else by the ``clocks``), it not them."""
+    saw = (not clocks or step.at <= heard.at) if heard.seen is None else step.leaf.index < heard.seen
+    return saw and (step.seen is None or step.seen <= heard.leaf.index)
 
 
 def _own(action: Action, heard: Heard, people: People) -> str:
@@ -273,9 +316,14 @@ def _own(action: Action, heard: Heard, people: People) -> str:
     takers += [("executor", (request.executor,))] if request.executor else []
     takers += [("executor", each.names) for each in action.done]
     for part, names in takers:
-        if people.persons.one(heard.everything, names):
+        if people.one(heard.everything, names):
             return f"barred: {part}"
     return "unsigned" if heard.signature is None else ""
+
+
+def _counted_once(each: Weighed) -> bool:
+    """Whether a decision counts, or did until it was taken back: who took part once took part."""
+    return not each.why or each.why.startswith("withdrawn: ")
 
 
 def _grants(heard: Heard) -> bool:
@@ -289,7 +337,7 @@ def _why_review(action: Action, heard: Heard, people: People, gave: Sequence[Hea
     if not any(_follows(heard, done) for done in action.done):
         return "nothing-done-yet"
     own = _own(action, heard, people)
-    granted_it = any(people.persons.one(heard.names, each.names) for each in gave)
+    granted_it = any(people.one(heard.names, each.names) for each in gave)
     return own or ("granted-it" if granted_it else "")
 
 
@@ -298,7 +346,7 @@ def _taken_back(each: Weighed, later: Sequence[Weighed], people: People) -> Weig
     if each.why:
         return each
     taken = (other.heard for other in later if other.why == "withdraws")
-    found = next((other for other in taken if people.persons.one(each.heard.names, other.names)), None)
+    found = next((other for other in taken if people.one(each.heard.names, other.names)), None)
     return each if found is None else msgspec.structs.replace(each, why=f"withdrawn: {_place(found)}")
 
 

@@ -23,6 +23,10 @@ NOT_READ: dict[str, tuple[str, str]] = {
 """What a report names as not read: the source that would have it, and what that would tell."""
 
 
+SHOULD_HOLD = {"aws.cloudtrail": "its digests, and of the files that they name"}
+"""What a source is held against, where its certificate says that in numbers."""
+
+
 def missing(grounds: Grounds, members: Sequence[Credential]) -> tuple[Missing, ...]:
     """What was not collected that belongs to ``members``, at most LISTED, each once."""
     every = [*_not_read(grounds), *_certificates(grounds, members), *_issuers(members), *_behind(grounds, members)]
@@ -43,7 +47,8 @@ def _certificates(grounds: Grounds, members: Sequence[Credential]) -> Iterator[M
         if each.source in sources and each.problems_total and not _before(each, since):
             where = " ".join(part for part in (each.account, each.region) if part)
             what = f"{each.source} {where}".strip() + f": {each.problems[0] if each.problems else each.how}"
-            yield Missing(what=what, source=each.source, settles=f"what is not there: {each.how}")
+            settles = SHOULD_HOLD.get(each.source, each.how)
+            yield Missing(what=what, source=each.source, settles=f"what is not there of {settles}")
     for found in (*grounds.report.findings, *grounds.report.suppressed):
         if found.rule == "source-with-holes":
             yield Missing(what=f"{found.who}: {found.text}", source=found.who, settles="the whole of what was damaged")

@@ -25,11 +25,12 @@ Row = tuple[str, str, str, str, str, int, int, int, int]
 """Kind or source, key, name, event, outcome, first, last (µs), records, first leaf."""
 
 _CHANGES = """
-    SELECT m.effect, m.by_key, m.what, m.effect, 'success', min(m.time), max(m.time), count(DISTINCT m.event),
-           min(m.leaf)
+    SELECT m.effect, m.by_key, CASE WHEN m.effect = 'end.ask' THEN m.principal ELSE m.what END AS name, m.effect,
+           'success', min(m.time), max(m.time), count(DISTINCT m.event), min(m.leaf)
     FROM made m WHERE m.by_key IN (SELECT unnest(?))
-    GROUP BY m.effect, m.by_key, m.what ORDER BY min(m.time), m.effect, m.by_key, m.what LIMIT 5001
+    GROUP BY m.effect, m.by_key, name ORDER BY min(m.time), m.effect, m.by_key, name LIMIT 5001
 """
+"""What a credential made or changed. Of an end that was asked of a broker, what ends; why it was asked is no thing."""
 _SECRETS = """
     SELECT p.source, p.key, coalesce(p.resource, ''), concat(p.service, ':', p.action), p.outcome, p.time, p.time, 1,
            p.leaf

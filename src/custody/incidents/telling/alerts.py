@@ -17,6 +17,7 @@ from custody.model import keys
 from custody.model.events import Event
 from custody.model.incidents import Seed, SeedKind
 from custody.model.leaf import LeafRef
+from custody.readers import json_guard
 from custody.sources import cloudevents_approval, ssf
 from custody.sources.source import Source
 
@@ -26,6 +27,8 @@ MOST = 1000
 MOST_KEYS = 20
 """Keys that one alert gives."""
 MOST_TITLE = 200
+MOST_DEPTH = 100
+"""How deep a body may nest."""
 _DEPTH, _TEXTS = 16, 2000
 _AKID = re.compile(r"(?:AKIA|ASIA)[A-Z2-7]{16}", re.ASCII)
 _MANY = msgspec.json.Decoder(list[msgspec.Raw])
@@ -58,15 +61,19 @@ def alerts(body: bytes) -> tuple[Alert, ...]:
 
 def _objects(body: bytes) -> list[bytes]:
     plain = body.strip()
+    if json_guard.depth(plain) > MOST_DEPTH:
+        return []
     if not plain.startswith(b"["):
         return [plain]
     try:
         return [bytes(each) for each in _MANY.decode(plain)][:MOST]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return []
 
 
 def _alert(raw: bytes) -> Alert | None:
+    if json_guard.check(raw, MOST_DEPTH) is not None:  # what parsers read differently is sealed, and no alert
+        return None
     for source in SOURCES:
         identity = source.identify(raw) if source.recognise(raw) else None
         if identity is not None:

@@ -20,6 +20,8 @@ from custody.model.times import text
 MEDIA_TYPE = "application/cloudevents+json"
 TYPE = "custody.incident.{}.v1"
 WITHHELD = "(withheld: it looks like a secret)"
+MOST = 64 << 10
+"""Bytes of an event: what every receiver of CloudEvents should take. A longer one is told as ``brief`` tells it."""
 
 BRIEF = frozenset(
     {"action", "kind", "verdict", "how", "severity", "until", "break_glass", "item", "second_by", "lapses"}
@@ -71,6 +73,7 @@ class _Data(msgspec.Struct, frozen=True, kw_only=True):
     said: Mapping[str, object]
     title: str | None = None
     severity: str | None = None
+    cut: bool = False
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,9 +128,16 @@ def tellings(
 
 
 def cloud_event(telling: Telling, source: str, *, brief: bool, secretive: Secretive) -> bytes:
-    """The event of a step as JSON. What looks like a secret is withheld from it, whoever sealed it."""
+    """The event of a step as JSON. What looks like a secret is withheld from it, whoever sealed it.
+
+    One that would be longer than ``MOST`` is told briefly, and says so (``cut``): the log has the whole of it.
+    """
+    whole = _encoded(telling, source, brief=brief, cut=False, secretive=secretive)
+    return whole if len(whole) <= MOST else _encoded(telling, source, brief=True, cut=True, secretive=secretive)
+
+
+def _encoded(telling: Telling, source: str, *, brief: bool, cut: bool, secretive: Secretive) -> bytes:
     heard, incident = telling.heard, telling.incident
-    said = _said(heard, brief=brief)
     step = str(msgspec.to_builtins(heard.step)["step"])
     opening = None if incident is None else incident.opening
     event = _Event(
@@ -146,9 +156,10 @@ def cloud_event(telling: Telling, source: str, *, brief: bool, secretive: Secret
             digest=heard.digest,
             leaf=heard.leaf,
             standing=telling.standing,
-            said=said,
+            said=_said(heard, brief=brief),
             title=None if brief or opening is None else opening.title,
             severity=None if opening is None else opening.severity.value,
+            cut=cut,
         ),
     )
     return msgspec.json.encode(_screened(msgspec.to_builtins(event), secretive))

@@ -30,7 +30,8 @@ from custody.model.leaf import LeafRef
 from custody.model.times import microseconds, text
 from custody.packs import documents
 from custody.pipeline import sealed_text
-from custody.pipeline.approvals import Log
+from custody.pipeline.approvals import LOG as DECISIONS
+from custody.pipeline.approvals import Log, everything
 from custody.pipeline.audit import now
 from custody.pipeline.erasing.hold import INCIDENT, Hold, Holds, Scope, holds
 from custody.pipeline.incidents.judging import grounds_of
@@ -66,7 +67,8 @@ def every(reader: Reader, moment: int) -> Holds:
     """
     said = _told(reader)
     heard = tuple(_heard(said))
-    kept = [_hold(each, _ends(each, heard, said), moment) for each in incidents(heard, _void(reader, heard))]
+    void, decided = _weighed(reader, heard)
+    kept = [_hold(each, _ends(each, (*heard, *decided), said), moment) for each in incidents(heard, void)]
     return Holds(holds=(*holds(reader).holds, *sorted(kept, key=lambda each: each.leaf)))
 
 
@@ -127,18 +129,23 @@ def _heard(log: Log) -> Iterator[Heard]:
         )
 
 
-def _void(reader: Reader, heard: Iterable[Heard]) -> dict[LeafRef, str]:
-    """Closes that end nothing, as everything else that reads incidents finds them; they start no clock.
+def _weighed(reader: Reader, heard: Iterable[Heard]) -> tuple[dict[LeafRef, str], tuple[Heard, ...]]:
+    """Closes that end nothing, as everything else that reads incidents finds them, and the decisions of both.
 
-    Where the policies cannot be asked (without the extra) that is every close: unsure is kept.
+    Such a close starts no clock. Where the policies cannot be asked (without the extra) that is every close: unsure is
+    kept. The log of approvals is read only where something was closed.
     """
     closes = {each.leaf for each in heard if isinstance(each.step, Closed)}
+    if not closes:
+        return {}, ()
     try:
         from custody.pipeline.incidents.reading import record_of  # decides again by Cedar, which is an extra
     except UsageError:
-        return dict.fromkeys(closes, "nobody can say whether the policies let its author close it")
-    counted = {each.closed.leaf for each in (record_of(reader, Log(())).incidents if closes else ()) if each.closed}
-    return dict.fromkeys(closes - counted, "it ends nothing")
+        return dict.fromkeys(closes, "nobody can say whether the policies let its author close it"), ()
+    record = record_of(reader, everything(reader.root))
+    counted = {each.closed.leaf for each in record.incidents if each.closed is not None}
+    decided = tuple(each for each in record.heard if each.leaf.log == DECISIONS)
+    return dict.fromkeys(closes - counted, "it ends nothing"), decided
 
 
 def _at(said: Said) -> int:

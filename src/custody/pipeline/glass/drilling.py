@@ -1,4 +1,4 @@
-"""``custody drill``: a break-glass from beginning to end, on a broker and a store that are thrown away.
+"""``custody drill break-glass``: a break-glass from beginning to end, on a broker and a store that are thrown away.
 
 Every step is the real one, by the code that an emergency would use; nothing waits and no figure is made up. The broker
 that is put together is handed in (``Compose``), as this room does not know the service.
@@ -13,8 +13,8 @@ from typing import Protocol
 
 from custody.broker.clock import Random
 from custody.errors import CustodyError
+from custody.pipeline.drills.scoring import Drill, Played, new_id
 from custody.pipeline.glass.playing import ACCOUNT, BROKER, Play, step_of
-from custody.pipeline.glass.scoring import Drill, Played, new_id
 from custody.pipeline.glass.session import Parts
 from custody.pipeline.glass.targets import NAME, Target
 from custody.pipeline.registering.importing import import_document

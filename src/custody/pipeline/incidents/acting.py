@@ -42,7 +42,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 def act(desk: Desk, incident: str, draft: Draft, signer: Signer | None) -> Told:
     """Ask for an action: what the policies say of it is sealed with it, also where they deny it."""
-    draft = acting.drafted(_worded(draft))
+    draft, decided = acting.drafted(_worded(draft)), list[int]()
     name = f"ac-{ulid(desk.now(), desk.random)}"
 
     def make(saying: Saying) -> Asked:
@@ -51,10 +51,15 @@ def act(desk: Desk, incident: str, draft: Draft, signer: Signer | None) -> Told:
         if policies is None:
             raise UsageError("the policies that were sealed with the incident cannot decide", where=incident)
         situation = acting.situation_of(saying.incident, draft, saying.who, response, saying.now)
-        asking = Asking(incident=incident, action=name, who=saying.who, now=saying.now)
+        decided.append(situation.already)
+        asking = Asking(incident=incident, action=name, who=saying.who, now=saying.now, log=saying.record.log)
         return acting.asked(asking, draft, decide(situation, policies), response)
 
-    sealed = say(desk, incident, make, signer)
+    def unchanged(found: Record, _: Heard) -> None:
+        if acting.already(found.one(incident), draft.targets) != decided[-1]:
+            raise UsageError("somebody else asked at the same time", where=incident, advice="Run the command again.")
+
+    sealed = say(desk, incident, make, signer, unchanged)
     record = read(desk.settings)
     notes = unfound.executor(record.response(record.one(incident)), draft.executor)
     notes = (*sealed.notes, *notes, *unfound.targets(desk.settings, draft.targets))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 
 import msgspec
 
 from custody.errors import PolicyDenied, UsageError
 from custody.incidents.policy.deciding import decide, policies_of
 from custody.incidents.record.acting import MOST_TEXT, Left, Who, check_allowed, left, one_line
+from custody.incidents.record.ending import Proofs, cannot_end, ended
 from custody.incidents.record.folding import Heard, Incident
 from custody.incidents.record.rechecking import closing, who_of
 from custody.model.incidents import Claimed, Closed, Item, Noted, Reopened, Seed, Widened
@@ -27,11 +29,11 @@ from custody.settings.catalog import Settings
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence says of an incident, as far as a close asks.
 
-    ``proved`` are the ids of the actions whose effect the target's own log shows; ``answers`` the SHA-256 (hex) of the
-    answers as they stand, ``as_of`` (RFC 3339) theirs.
+    ``proved`` are the actions (ids) whose effect the target's own log shows, with the records that show it; ``answers``
+    the SHA-256 (hex) of the answers as they stand, ``as_of`` (RFC 3339) theirs.
     """
 
-    proved: frozenset[str] = frozenset()
+    proved: Proofs = MappingProxyType({})
     answers: str = sha256(b"").hexdigest()
     as_of: str | None = None
 
@@ -48,27 +50,32 @@ def judge_of(settings: Settings) -> Judge:
     def judge(incident: Incident) -> Judgement:
         items = read(settings).response(incident).checklist
         found = judged(settings, incident, items=items)
-        proved = (each.action for each in found.outcomes if each.judged.state == State.PROVED.value)
+        shown = ((each.action, each.judged) for each in found.outcomes if each.judged.state == State.PROVED.value)
+        proved = {name: judged.leaves for name, judged in shown if judged.leaves}
         answers = sha256(msgspec.json.encode(found.answers, order="sorted")).hexdigest()
-        return Judgement(proved=frozenset(proved), answers=answers, as_of=text(found.as_of))
+        return Judgement(proved=proved, answers=answers, as_of=text(found.as_of))
 
     return judge
 
 
 def close(desk: Desk, name: str, reason: str, judge: Judge, signer: Signer | None) -> Sealed:
-    """Seal the close. UsageError while an action is open, PolicyDenied where the policies do not allow it."""
+    """Seal the close, which says of every action how it was over.
+
+    UsageError while an action is open, PolicyDenied where the policies do not allow it.
+    """
     told: list[Judgement] = []
 
     def make(saying: Saying) -> Closed:
         _check_policies(saying.record, saying.incident, saying.who, saying.now)
         told.append(judge(saying.incident))
-        found = told[-1]
-        return Closed(incident=name, reason=one_line(reason, "--reason"), answers=found.answers, as_of=found.as_of)
+        found, why = told[-1], one_line(reason, "--reason")
+        every = ended(saying.incident, found.proved, saying.now)
+        return Closed(incident=name, reason=why, answers=found.answers, as_of=found.as_of, ended=every)
 
     def finished(record: Record, heard: Heard) -> None:
         if heard.signature is not None:  # as it will be read; before it is signed ``make`` has looked
             _check_policies(record, record.one(name), who_of(heard), heard.at)
-        open_ones = left(record.one(name), told[-1].proved, heard.at)
+        open_ones = left(record.one(name), frozenset(told[-1].proved), heard.at)
         if open_ones:
             raise UsageError(
                 "not everything is over",
@@ -77,6 +84,9 @@ def close(desk: Desk, name: str, reason: str, judge: Judge, signer: Signer | Non
                 expected="each action proved by the target's own log, or settled with a reason",
                 advice="\n".join(_what_next(open_ones)),
             )
+        why = cannot_end(record.one(name), heard)
+        if why:
+            raise UsageError("it would end nothing", where=name, found=why, advice="Run the command again.")
 
     return say(desk, name, make, signer, finished)
 

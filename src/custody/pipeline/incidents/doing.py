@@ -195,7 +195,7 @@ def _check_who(desk: Desk, work: _Work, signer: Signer | None) -> None:
 
 
 def _check_items(work: _Work, wanted: Wanted, judge: Judge) -> tuple[str, ...]:
-    """The items that are accepted as claimed. PolicyDenied with those that are open."""
+    """The items that are accepted without proof. PolicyDenied with those that are open."""
     items = work.record.response(work.incident).checklist
     listed = {(each.identity, each.item): each.judged for each in judge(work.incident, items)}
     claimed, left = [], []
@@ -204,7 +204,7 @@ def _check_items(work: _Work, wanted: Wanted, judge: Judge) -> tuple[str, ...]:
             judged = listed.get((identity, item))
             if judged is not None and judged.state == State.PROVED:
                 continue
-            if judged is not None and judged.best == Best.CLAIMED and item in wanted.accepted:
+            if judged is not None and judged.best in (Best.CLAIMED, Best.INDICATED) and item in wanted.accepted:
                 claimed.append(f"{identity}: {item.value}")
             else:
                 left.append(f"{identity}: {item.value} {_how(judged.state, judged.best) if judged else 'open'}")
@@ -214,7 +214,7 @@ def _check_items(work: _Work, wanted: Wanted, judge: Judge) -> tuple[str, ...]:
             reason="checklist-open",
             where=work.action.id,
             found="; ".join(left)[:1000],
-            advice="`custody incident show` says what would prove each. --accept ITEM takes one that is claimed.",
+            advice="`custody incident show` says what would prove it. --accept ITEM takes what is claimed or indicated.",
         )
     return tuple(claimed)
 

@@ -4,6 +4,9 @@ The steps are in the logs for good, so nothing that is to be told can be lost wi
 receiver was told, and which steps before that it was not. It is written after each event that was taken; a kill between
 the two tells that event again, under the same id. Where the file is lost, open incidents are told again from their
 beginning.
+
+What went wrong is in the file, too: since when the receiver is away, and which messages it refused. One that it refused
+often enough is set aside, so that it holds back its incident no longer; it is named until somebody has it told again.
 """
 
 from __future__ import annotations
@@ -24,6 +27,23 @@ from custody.store.lock import hold
 
 FOLDER = "told"
 MODE = 0o700
+MOST_REFUSALS = 10
+"""How often a message is refused before it is set aside."""
+MOST_WHY = 300
+FIRST_REST, LONGEST_REST = 5.0, 300.0
+"""Seconds for which a receiver that is away is left alone: at first, and at most."""
+_SECOND = 1_000_000
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step that was not taken: how often it was tried, first and last (µs), until when it rests (µs), and why."""
+
+    step: str
+    times: int
+    first: int
+    last: int
+    why: str
+    rests: int = 0
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +51,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Of each log every step below the leaf named here was looked at; ``waiting`` are those of them (``LOG:LEAF``) that
     were not told yet, ``claimed`` those that were told as claimed: they are told once more when their effect is seen.
+    ``away`` is since when the receiver takes nothing, ``refused`` what it refused, ``aside`` what was set aside then.
     """
 
     store: str
@@ -38,6 +59,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     approvals: int = 0
     waiting: tuple[str, ...] = ()
     claimed: tuple[str, ...] = ()
+    away: Trouble | None = None
+    refused: tuple[Trouble, ...] = ()
+    aside: tuple[Trouble, ...] = ()
 
     def passed(self, leaf: LeafRef) -> bool:
         """Whether a step is behind it."""
@@ -55,6 +79,7 @@ class Outbox:
         """The steps that are to be told: those that wait, and those that are new. All of them wait from now on."""
         every = [each.leaf for each in record.heard]
         told = self.told
+        before = told or Told(store=self._store)
         if told is None:
             over = {each.id for each in record.incidents if each.closed is not None}
             fresh = [each.leaf for each in record.heard if each.step.incident not in over]
@@ -63,15 +88,19 @@ class Outbox:
             waits = set(told.waiting)
             fresh = [each for each in every if named(each) in waits or not told.passed(each)]
         self._write(
-            Told(
-                store=self._store,
-                operations=_past(every, OPERATIONS),
-                approvals=_past(every, APPROVALS),
+            msgspec.structs.replace(
+                before,
+                operations=max(before.operations, _past(every, OPERATIONS)),
+                approvals=max(before.approvals, _past(every, APPROVALS)),
                 waiting=tuple(map(named, fresh)),
-                claimed=() if told is None else told.claimed,
             )
         )
         return fresh
+
+    def is_behind(self, record: Record) -> bool:
+        """Whether a record was read before somebody else told more than it holds: then it has to be read again."""
+        decisions = _past((each.leaf for each in record.heard), APPROVALS)
+        return self.told is not None and (self.told.operations > record.size or self.told.approvals > decisions)
 
     def claimed(self, record: Record) -> list[LeafRef]:
         """The steps that were told as claimed, and not since."""
@@ -80,12 +109,55 @@ class Outbox:
 
     def done(self, leaf: LeafRef, *, sure: bool = True) -> None:
         """A step was told, or is not for this receiver; ``sure``: there is nothing more to tell of it."""
+        told, name = self._known(), named(leaf)
+        claimed = _without(told.claimed, name)
+        self._write(
+            msgspec.structs.replace(
+                told,
+                waiting=_without(told.waiting, name),
+                claimed=claimed if sure else (*claimed, name),
+                away=None,
+                refused=tuple(each for each in told.refused if each.step != name),
+                aside=tuple(each for each in told.aside if each.step != name),
+            )
+        )
+
+    def gone(self, leaf: LeafRef, why: str, now: int, after: float = 0.0) -> None:
+        """The receiver is away: it rests for a while, at least ``after`` seconds."""
+        told = self._known()
+        again = _again(told.away, named(leaf), why, now)
+        rest = max(min(FIRST_REST * 2 ** min(again.times - 1, 20), LONGEST_REST), after)
+        resting = msgspec.structs.replace(again, rests=now + int(rest * _SECOND))
+        self._write(msgspec.structs.replace(told, away=resting))
+
+    def refuse(self, leaf: LeafRef, why: str, now: int) -> bool:
+        """The receiver refused a step. Whether it is set aside now."""
+        told, name = self._known(), named(leaf)
+        before = next((each for each in told.refused if each.step == name), None)
+        again = _again(before, name, why, now)
+        others = tuple(each for each in told.refused if each.step != name)
+        if again.times < MOST_REFUSALS:
+            self._write(msgspec.structs.replace(told, away=None, refused=(*others, again)))
+            return False
+        waiting, aside = _without(told.waiting, name), (*told.aside, again)
+        self._write(msgspec.structs.replace(told, away=None, refused=others, aside=aside, waiting=waiting))
+        return True
+
+    def take_up(self) -> None:
+        """Have everything that was set aside told again, and a receiver that rests tried at once."""
+        if self.told is not None:
+            back = tuple(each.step for each in self.told.aside if each.step not in self.told.waiting)
+            waiting = (*back, *self.told.waiting)
+            self._write(msgspec.structs.replace(self.told, aside=(), refused=(), away=None, waiting=waiting))
+
+    def rests(self, now: int) -> bool:
+        """Whether the receiver is away and has to be left alone for now (µs)."""
+        away = None if self.told is None else self.told.away
+        return away is not None and away.last <= now < away.rests
+
+    def _known(self) -> Told:
         assert self.told is not None
-        waiting = tuple(each for each in self.told.waiting if each != named(leaf))
-        claimed = tuple(each for each in self.told.claimed if each != named(leaf))
-        if not sure:
-            claimed = (*claimed, named(leaf))
-        self._write(msgspec.structs.replace(self.told, waiting=waiting, claimed=claimed))
+        return self.told
 
     def _check_ahead(self, told: Told, record: Record) -> None:
         """A store that was set back would have its next steps passed over in silence."""
@@ -142,3 +214,13 @@ def outbox(store: Path, name: str, store_id: str, wait: float = 0.0) -> Iterator
 
 def _past(leaves: Iterable[LeafRef], log: str) -> int:
     return max((each.index + 1 for each in leaves if each.log == log), default=0)
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(each for each in names if each != name)
+
+
+def _again(before: Trouble | None, step: str, why: str, now: int) -> Trouble:
+    """The same trouble once more."""
+    first, times = (now, 0) if before is None else (before.first, before.times)
+    return Trouble(step=step, times=times + 1, first=first, last=now, why=why[:MOST_WHY])

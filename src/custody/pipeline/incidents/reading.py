@@ -6,19 +6,30 @@ handed over with a signature later: nobody becomes somebody else by a file of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from custody.broker.approvals.people import Persons
 from custody.errors import CustodyError, NotFound, UsageError
+from custody.incidents.record.ending import cannot_end
 from custody.incidents.record.folding import Heard, Incident, incidents
 from custody.incidents.record.response import STATEMENT, Response, response_of
-from custody.incidents.record.weighing import People, weighed
+from custody.incidents.record.weighing import People, precedes, weighed
 from custody.ledger import allowed_signers
 from custody.ledger.allowed_signers import AllowedSigners
-from custody.model.incidents import DECISION, DECISION_NAMESPACE, STEP, STEP_NAMESPACE, Closed, Opened, Step, step_of
+from custody.model.incidents import (
+    DECISION,
+    DECISION_NAMESPACE,
+    STEP,
+    STEP_NAMESPACE,
+    Asked,
+    Closed,
+    Opened,
+    Step,
+    step_of,
+)
 from custody.model.leaf import LeafRef
 from custody.model.register import Signature
 from custody.model.times import microseconds
@@ -39,20 +50,24 @@ except ImportError as error:
 
 OPERATIONS = "operations"
 
+Parties = tuple[tuple[str, ...], ...]
+"""The names of each person."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is sealed of incidents. ``incidents`` are weighed, by id.
 
     ``responses`` are the sealed response files by their SHA-256. ``unread`` are statements of steps that hold none.
     ``parties`` are the names of each person, as any version of the register had them. ``size`` is that of the
-    operations log.
+    operations log, ``log`` its origin.
     """
 
     incidents: tuple[Incident, ...]
     heard: tuple[Heard, ...]
     responses: Mapping[str, Response]
-    parties: tuple[tuple[str, ...], ...]
+    parties: Parties
     size: int
+    log: str
     unread: tuple[LeafRef, ...] = ()
 
     def one(self, name: str) -> Incident:
@@ -105,16 +120,17 @@ def record_of(reader: Reader, log: Log, known_at: int | None = None) -> Record:
     opened = _openings(found)
     pinned = _pinned(opened, responses)
     heard = tuple(_heard(each, pinned.get(each.step.incident)) for each in found)
-    parties = _parties(reader)
-    whole = (
-        _judged(each, _response(responses, each.opening), parties) for each in incidents(heard, _void(heard, responses))
-    )
+    parties = _parties(reader, known_at)
+    void = _elsewhere(heard, reader.checkpoint().origin)
+    void |= _void(heard, responses, parties, void)
+    whole = (_judged(each, _response(responses, each.opening), parties) for each in incidents(heard, void))
     return Record(
         incidents=tuple(whole),
         heard=heard,
         responses=responses,
         parties=parties,
         size=reader.size,
+        log=reader.checkpoint().origin,
         unread=tuple(each for each in told if isinstance(each, LeafRef)),
     )
 
@@ -145,14 +161,14 @@ def _told(reader: Reader | Log, name: str, what: str) -> Iterator[_Told | LeafRe
         if step is None or at is None:
             yield leaf
             continue
-        seen = _seen(said) if name == approvals.LOG else None
+        seen = _seen(said, OPERATIONS if name == approvals.LOG else approvals.LOG)
         yield _Told(leaf=leaf, at=at, by=str(fields.get("by")), step=step, data=data, fields=fields, seen=seen)
 
 
-def _seen(said: Said) -> int | None:
-    """The size of the operations log that the writer of the log of approvals saw."""
-    told = said.entry.fields.get("operations")
-    return told[0] if isinstance(told, list) and told and isinstance(told[0], int) else None
+def _seen(said: Said, other: str) -> int | None:
+    """The size of the ``other`` log that the writer of a statement saw, as the statement has it."""
+    told = said.entry.fields.get(other)
+    return told[0] if isinstance(told, list) and told and type(told[0]) is int else None
 
 
 def _heard(told: _Told, pinned: AllowedSigners | None) -> Heard:
@@ -194,18 +210,31 @@ def _pinned(opened: Mapping[str, Opened], responses: Mapping[str, Response]) -> 
     return {name: each for name, each in signers.items() if each is not None}
 
 
-def _void(heard: Iterable[Heard], responses: Mapping[str, Response]) -> dict[LeafRef, str]:
-    """Why closes end nothing: decided again, as every request is."""
-    found: dict[LeafRef, str] = {}
-    opened: dict[str, Heard] = {}
+def _elsewhere(heard: Iterable[Heard], log: str) -> dict[LeafRef, str]:
+    """Requests that were asked for in another log, and brought here with their signatures."""
+    asked = ((each.leaf, each.step.log) for each in heard if isinstance(each.step, Asked))
+    return {leaf: "it was asked for in another log" for leaf, origin in asked if origin not in (log, msgspec.UNSET)}
+
+
+def _void(
+    heard: Sequence[Heard], responses: Mapping[str, Response], parties: Parties, void: Mapping[LeafRef, str]
+) -> dict[LeafRef, str]:
+    """Why closes end nothing: decided again, as every request is, and held against the steps as they stood then."""
+    found = dict(void)
     for each in heard:
-        if isinstance(each.step, Opened) and each.leaf.log == OPERATIONS:
-            opened.setdefault(each.step.incident, each)
-        first = opened.get(each.step.incident)
-        if isinstance(each.step, Closed) and first is not None and isinstance(first.step, Opened):
-            why = void_close(first, each, _response(responses, first.step))
-            found |= {each.leaf: why} if why else {}
+        if isinstance(each.step, Closed) and each.leaf.log == OPERATIONS:
+            for then in incidents(_before(each, heard), found):
+                response = _response(responses, then.opening)
+                why = void_close(then.opened, each, response) or cannot_end(_judged(then, response, parties), each)
+                found |= {each.leaf: why} if why else {}
     return found
+
+
+def _before(close: Heard, heard: Iterable[Heard]) -> Iterator[Heard]:
+    """The steps of its incident that surely stood when a close was sealed."""
+    for each in (each for each in heard if each.step.incident == close.step.incident):
+        if each.leaf.index < close.leaf.index if each.leaf.log == OPERATIONS else precedes(each, close):
+            yield each
 
 
 def signers_of(response: Response) -> AllowedSigners | None:
@@ -241,18 +270,21 @@ def _response(responses: Mapping[str, Response], opened: Opened) -> Response:
     return responses.get(opened.response or "", Response())
 
 
-def _parties(reader: Reader) -> tuple[tuple[str, ...], ...]:
-    """The names of each person whom the register ever named: every version can only keep somebody from approving."""
-    sealed = documents.sealed(reader)
+def _parties(reader: Reader, known_at: int | None) -> Parties:
+    """The names of each person whom the register ever named: every version can only keep somebody from approving.
+
+    With ``known_at`` (µs) those of the documents that were sealed by then.
+    """
+    sealed = (each for each in documents.sealed(reader) if known_at is None or each.at <= known_at)
     return tuple(
         (party.name, *party.members) for each in sealed for party in each.document.parties if is_person(party.name)
     )
 
 
-def _people(response: Response, parties: tuple[tuple[str, ...], ...]) -> People:
+def _people(response: Response, parties: Parties) -> People:
     groups = response.groups if signers_of(response) is not None else {}
     return People(persons=Persons((*parties, *response.people)), groups=groups)
 
 
-def _judged(incident: Incident, response: Response, parties: tuple[tuple[str, ...], ...]) -> Incident:
+def _judged(incident: Incident, response: Response, parties: Parties) -> Incident:
     return weighed(rechecked(incident, response), _people(response, parties))

@@ -12,33 +12,33 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import SplitResult
 
 import msgspec
 
-from custody.broker.approvals.webhooks import Message, Secret
-from custody.broker.keys.folder import KeyFolder
-from custody.broker.keys.ring import Ring, key_set
-from custody.broker.keys.signer import Jwk, Signer, encoded
-from custody.errors import CustodyError, UsageError
+from custody.broker.approvals.webhooks import Message as Signed
+from custody.broker.approvals.webhooks import Secret
+from custody.broker.keys.signer import Jwk, encoded
 from custody.incidents.telling import forms, signals
 from custody.incidents.telling.forms import Secretive, Telling
 from custody.incidents.telling.signals import Shown
-from custody.pipeline import posting
+from custody.pipeline.incidents import delivering
+from custody.pipeline.incidents.delivering import Answer, Away, Message, Refused, Resolve
 from custody.pipeline.incidents.references import value_of
+from custody.pipeline.incidents.token_keys import RsaJwk, Signing, opened
 from custody.settings.hooks import CAEP, Caep, Hook, is_reference
 
-MOST = 64 << 10
-"""Bytes of an answer that are read; none of them is shown."""
-LATER = frozenset({401, 403, 404, 407, 408, 425, 429})
+WHOLE = 60.0
+"""Seconds for one answer, where nothing else is said."""
+LATER = frozenset({401, 403, 404, 407, 408, 410, 425, 429})
 """Answers below 500 that are about the receiver and not about the message: it may take it later."""
-
-
-class Refused(CustodyError):
-    """The receiver will not take this message; it may take others."""
-
-
-class Away(CustodyError):
-    """Nothing can be sent to the receiver now."""
+LASTING = frozenset({301, 308, 401, 403, 404, 407, 410})
+"""Answers that somebody has to mend something for."""
+SET_UP = frozenset({"invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"})
+"""Error codes of RFC 8935 section 2.4 that are about what was agreed, not about the one token."""
+_WORDS = SET_UP | {"invalid_request"}
+LONGEST_REST = 3600.0
+"""Seconds for which a receiver can have itself left alone (``Retry-After``)."""
 
 
 class Receiver(Protocol):
@@ -71,7 +71,8 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     secretive: Secretive
     now: Callable[[], int] = lambda: time.time_ns() // 1000
-    whole: float = posting.WHOLE
+    whole: float = WHOLE
+    resolve: Resolve = delivering.resolved
 
 
 class Webhook:
@@ -80,7 +81,7 @@ class Webhook:
     def __init__(self, hook: Hook, edge: Edge) -> None:
         self.name, self._hook, self._edge = hook.name, hook, edge
         where = f"hooks.{hook.name}"
-        self._url = _address(hook.url, edge, where)
+        self._url = _address(hook.url, edge, where, private=hook.private)
         secret = value_of(hook.secret, edge.folder, edge.environment, f"{where}.secret")
         self._signer = Secret(secret, f"{where}.secret") if hook.auth == "hmac" else None
         self._bearer = "" if hook.auth == "hmac" else secret
@@ -94,7 +95,10 @@ class Webhook:
         body = forms.cloud_event(
             telling, self._edge.source, brief=self._hook.detail == "brief", secretive=self._edge.secretive
         )
-        _posted(self._edge, self._url, body, forms.MEDIA_TYPE, self._headers(telling, body), self.name)
+        headers, private = self._headers(telling, body), self._hook.private
+        answer = _sent(self._edge, self._url, body, forms.MEDIA_TYPE, headers, private=private)
+        if not 200 <= answer.status < 300:
+            raise _untaken(answer)
         return True
 
     def confirm(self, telling: Telling) -> bool:  # noqa: ARG002  # as the protocol has it
@@ -106,7 +110,7 @@ class Webhook:
             return {"Authorization": f"Bearer {self._bearer}"}
         name = f"{self._edge.store}.{telling.name.replace(':', '.')}"
         stamp = str(self._edge.now() // 1_000_000)
-        code = self._signer.code(Message(id=name, timestamp=stamp, signature="", body=body))
+        code = self._signer.code(Signed(id=name, timestamp=stamp, signature="", body=body))
         return {
             "webhook-id": name,
             "webhook-timestamp": stamp,
@@ -123,9 +127,9 @@ class Tokens:
 
     def __init__(self, caep: Caep, keys: Path, edge: Edge, shown: Callable[[Telling], Shown | None]) -> None:
         self.name, self._caep, self._edge, self._shown = CAEP, caep, edge, shown
-        self._url = _address(caep.url, edge, CAEP)
+        self._url = _address(caep.url, edge, CAEP, private=caep.private)
         self._bearer = value_of(caep.token, edge.folder, edge.environment, f"{CAEP}.token") if caep.token else ""
-        self._signer = opened(caep, keys, edge.folder, edge.now())[1]
+        self._signer = opened(caep, keys, edge.folder, edge.now()).signer
 
     def wants(self, telling: Telling) -> bool:
         """What was contained, revoked or rotated."""
@@ -150,10 +154,11 @@ class Tokens:
             headers["Authorization"] = f"Bearer {self._bearer}"
         for claims in signals.claims_of(telling, self._edge.store, shown, self._edge.secretive):
             token = signed(claims, self._caep, self._signer, self._edge.now())
-            _posted(self._edge, self._url, token, signals.MEDIA_TYPE, headers, self.name)
+            answer = _sent(self._edge, self._url, token, signals.MEDIA_TYPE, headers, private=self._caep.private)
+            _acknowledged(answer)
 
 
-def signed(claims: signals.Claims, caep: Caep, signer: Signer, now: int) -> bytes:
+def signed(claims: signals.Claims, caep: Caep, signer: Signing, now: int) -> bytes:
     """A security event token (RFC 8417) in compact serialisation (RFC 7515); ``iat`` is ``now`` (µs)."""
     header = {"alg": signer.jwk.alg, "kid": signer.jwk.kid, "typ": signals.TYPE}
     plain: dict[str, object] = msgspec.to_builtins(claims)
@@ -162,56 +167,59 @@ def signed(claims: signals.Claims, caep: Caep, signer: Signer, now: int) -> byte
     return text + b"." + encoded(signer.sign(text)).encode()
 
 
-def opened(caep: Caep, keys: Path, folder: Path, now: int) -> tuple[Ring, Signer]:
-    """The keys of the tokens; new ones where there are none. UsageError where others may know them."""
-    place = folder / caep.key if caep.key else keys / CAEP
-    return KeyFolder(place, caep.algorithm).open(now)
-
-
-def published(caep: Caep, keys: Path, folder: Path, now: int) -> dict[str, list[Jwk]]:
+def published(caep: Caep, keys: Path, folder: Path, now: int) -> dict[str, list[Jwk | RsaJwk]]:
     """The public keys (RFC 7517) that verify the tokens: for the receiver."""
-    return key_set((opened(caep, keys, folder, now)[0],), now)
+    return {"keys": list(opened(caep, keys, folder, now).published)}
 
 
-def _address(given: str, edge: Edge, where: str) -> str:
-    """An address that may be used. One that a reference names is shown nowhere."""
-    if not is_reference(given):
-        return posting.check_url(given, f"{where}.url")
-    try:
-        return posting.check_url(value_of(given, edge.folder, edge.environment, f"{where}.url"), where)
-    except UsageError as error:
-        raise UsageError("not an address that may be used", where=f"{where}.url", expected=error.expected) from None
+def _address(given: str, edge: Edge, where: str, *, private: bool) -> SplitResult:
+    """An address that may be used. What it is, is shown nowhere: it may be a secret itself."""
+    place = f"{where}.url"
+    url = value_of(given, edge.folder, edge.environment, place) if is_reference(given) else given
+    return delivering.checked(url, private=private, where=place)
 
 
-def _posted(edge: Edge, url: str, body: bytes, kind: str, headers: Mapping[str, str], where: str) -> None:
-    try:
-        answer = posting.post(url, body, kind, limit=MOST, where=where, headers=headers, direct=True, whole=edge.whole)
-    except UsageError as error:
-        raise Away("no answer", where=where, found="" if url in error.found else error.found) from None
-    if 200 <= answer.status < 300:
+def _sent(edge: Edge, url: SplitResult, body: bytes, kind: str, headers: Mapping[str, str], *, private: bool) -> Answer:
+    message = Message(body=body, kind=kind, headers=headers, whole=edge.whole, private=private)
+    return delivering.post(url, message, edge.resolve)
+
+
+def _acknowledged(answer: Answer) -> None:
+    """RFC 8935 section 2.2 and 2.3: only 202 says that a token was taken; 400 says in one word why it was not."""
+    if answer.status == 202:
         return
-    found = f"status {answer.status}{_code(answer, kind)}"
+    if 200 <= answer.status < 300:
+        raise Away("the receiver does not say that it took the token", found=f"status {answer.status}", expected="202")
+    word = _code(answer) if answer.status == 400 else ""
+    if word in SET_UP:
+        error = Away("the receiver takes no token from here", found=f"status 400, {word}")
+        error.lasting = True
+        raise error
+    raise _untaken(answer, f", {word}" if word else "")
+
+
+def _untaken(answer: Answer, more: str = "") -> Refused | Away:
+    """What an answer that is none of success means for the message."""
+    found = f"status {answer.status}{more}"
     if 400 <= answer.status < 500 and answer.status not in LATER:
-        raise Refused("the receiver does not take it", where=where, found=found)
+        return Refused("the receiver does not take it", found=found)
     redirect = ": redirects are not followed" if 300 <= answer.status < 400 else ""
-    raise Away("the receiver takes nothing now", where=where, found=f"{found}{redirect}")
+    away = Away("the receiver takes nothing now", found=f"{found}{redirect}")
+    away.after, away.lasting = min(answer.after, LONGEST_REST), answer.status in LASTING
+    return away
 
 
 class _Err(msgspec.Struct, frozen=True):
     err: str = ""
 
 
-_WORDS = frozenset(
-    {"invalid_request", "invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"}
-)
-
-
-def _code(answer: posting.Answer, kind: str) -> str:
+def _code(answer: Answer) -> str:
     """The error code of RFC 8935 section 2.4, where it is one of its words."""
-    if kind != signals.MEDIA_TYPE or answer.status != 400:
-        return ""
     try:
         word = msgspec.json.decode(answer.body, type=_Err).err
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
-    return f", {word}" if word in _WORDS else ""
+    return word if word in _WORDS else ""
+
+
+__all__ = ["Away", "Edge", "Receiver", "Refused", "Tokens", "Webhook", "published", "signed"]

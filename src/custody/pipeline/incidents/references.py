@@ -17,8 +17,12 @@ def value_of(reference: str, folder: Path, environment: Mapping[str, str], where
     if kind == "env":
         found = environment.get(name, "").strip()
         if not found:
+            advice = "Set it where this runs: each command that seals a step, `tell`, and the service."
             raise UsageError(
-                "nothing is where the secret should be", where=where, found=f"the variable {name} is empty"
+                "nothing is where the secret should be",
+                where=where,
+                found=f"the variable {name} is empty",
+                advice=advice,
             )
     else:
         found = _read(folder / name, where)
@@ -32,7 +36,9 @@ def _read(path: Path, where: str) -> str:
         with path.open("rb") as opened:
             data = opened.read(MOST + 1)
     except OSError as error:
-        raise UsageError("the secret cannot be read", where=where, found=f"{path}: {error.strerror}") from None
+        advice = "PATH is from the folder of the response file; who runs this has to be able to read it."
+        found = f"{path}: {error.strerror}"
+        raise UsageError("the secret cannot be read", where=where, found=found, advice=advice) from None
     text = data.decode("ascii", "replace").strip()
     if not text or len(data) > MOST:
         raise UsageError("nothing is where the secret should be", where=where, found=str(path))

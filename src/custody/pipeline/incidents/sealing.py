@@ -12,6 +12,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 
@@ -21,6 +23,7 @@ from custody.errors import StoreLocked
 from custody.incidents.record.acting import Secretive, check_texts, same, standing
 from custody.incidents.record.folding import Heard, Incident, Weighed
 from custody.incidents.record.weighing import covers
+from custody.ledger.note import encode64
 from custody.ledger.ssh_keys import fingerprint
 from custody.model.incidents import (
     APPROVALS,
@@ -39,13 +42,16 @@ from custody.model.incidents import (
 from custody.model.leaf import LeafRef
 from custody.model.times import text
 from custody.pipeline import approvals, sealed_text, signatures
+from custody.pipeline.approvals import Log
 from custody.pipeline.audit import whoami
 from custody.pipeline.incidents.reading import OPERATIONS, Record, record_of
 from custody.pipeline.sealed_text import Sealing, Told
 from custody.pipeline.signatures import Signed
 from custody.settings.catalog import Settings
 from custody.sources.pasted_secrets import holds
+from custody.store import approvals as stored
 from custody.store.approvals import ApprovalsWriter, separation
+from custody.store.history import Said
 from custody.store.reader import Reader
 from custody.store.storefile import read_store_file
 from custody.store.writer import Writer
@@ -101,9 +107,19 @@ def seal(desk: Desk, step: Step, given: Signed | None, checked: Check, *before: 
     read_store_file(desk.settings.store)  # opening for writing would make one
     decides = isinstance(step, APPROVALS)
     with _opened(desk, decides=decides) as writer, Reader.open(desk.settings.store) as reader:
-        log = approvals.everything(desk.settings.store)
+        now = desk.now()  # before the other log is read: what that does not have yet is sealed after now
+        beside = _beside(desk.settings.store)
+        log = Log(beside.said)
         record, notes = record_of(reader, log), _notes(desk, decides=decides)
-        heard = _heard(desk, step, given, LeafRef(approvals.LOG if decides else OPERATIONS, writer.size), record)
+        heard = Heard(
+            leaf=LeafRef(approvals.LOG if decides else OPERATIONS, writer.size),
+            at=now,  # in whole microseconds, as it will be read
+            by=desk.by,
+            step=step,
+            digest=digest_of(step),
+            signature=None if given is None else given.signature,
+            seen=record.size if decides else beside.size,
+        )
         known = _known(record, heard, _author(heard))
         if known is not None:
             return _told(known, sealed=False, notes=notes)
@@ -112,8 +128,9 @@ def seal(desk: Desk, step: Step, given: Signed | None, checked: Check, *before: 
         _seal_before(writer, reader, before)
         at = str(text(heard.at))
         fields = {"at": at, "by": desk.by, **signatures.seal(writer, told, given, at)}
-        leaf = sealed_text.seal(writer, DECISION if decides else STEP, text_of(step), fields)
-    return _told(msgspec.structs.replace(heard, leaf=LeafRef(heard.leaf.log, leaf)), sealed=True, notes=notes)
+        fields |= {} if decides else beside.fields()
+        index = sealed_text.seal(writer, DECISION if decides else STEP, text_of(step), fields)
+    return _told(msgspec.structs.replace(heard, leaf=LeafRef(heard.leaf.log, index)), sealed=True, notes=notes)
 
 
 def _seal_before(writer: Sealing, reader: Reader, before: tuple[tuple[str, bytes], ...]) -> None:
@@ -123,17 +140,23 @@ def _seal_before(writer: Sealing, reader: Reader, before: tuple[tuple[str, bytes
             sealed_text.seal(writer, what, data, {})
 
 
-def _heard(desk: Desk, step: Step, given: Signed | None, leaf: LeafRef, record: Record) -> Heard:
-    """The step as it will be read. The time is that of the machine, in whole microseconds."""
-    return Heard(
-        leaf=leaf,
-        at=desk.now(),
-        by=desk.by,
-        step=step,
-        digest=digest_of(step),
-        signature=None if given is None else given.signature,
-        seen=record.size if leaf.log == approvals.LOG else None,
-    )
+class _Beside(msgspec.Struct, frozen=True):
+    """The log of approvals as it is when a step of the operations log is sealed; ``root`` is in base64."""
+
+    said: tuple[Said, ...]
+    size: int
+    root: str
+
+    def fields(self) -> dict[str, object]:
+        """What such a step says of it: the size and root that it saw, as decisions say it of the operations log."""
+        return {approvals.LOG: [self.size, self.root]}
+
+
+def _beside(root: Path) -> _Beside:
+    found = stored.read(root)
+    if found is None:
+        return _Beside((), 0, encode64(sha256(b"").digest()))
+    return _Beside(found.said, found.checkpoint.size, encode64(found.checkpoint.root))
 
 
 def _told(heard: Heard, *, sealed: bool, notes: tuple[str, ...]) -> Sealed:

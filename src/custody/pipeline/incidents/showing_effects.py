@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from custody.errors import CustodyError
 from custody.incidents.seen import Outcome
 from custody.incidents.telling.forms import Telling
@@ -9,13 +11,9 @@ from custody.incidents.telling.signals import Shown
 from custody.model.incidents import Done
 from custody.model.verdicts import State
 from custody.pipeline.incidents.judging import judged
-from custody.pipeline.incidents.telling import ShownOf
+from custody.pipeline.incidents.telling import Patience, ShownOf, tell, unseen
 from custody.settings.catalog import Settings
-
-
-def unseen(_: Telling) -> Shown | None:
-    """Nobody looked: then nothing is shown, and what was done is told as claimed."""
-    return None
+from custody.settings.hooks import CAEP
 
 
 def shown_of(settings: Settings) -> ShownOf:
@@ -34,8 +32,24 @@ def shown_of(settings: Settings) -> ShownOf:
     return shown
 
 
+def tell_effects(settings: Settings) -> None:
+    """Tell the receiver of tokens what is seen by now, for the service: in a process of its own. Once, and briefly."""
+    with suppress(CustodyError):  # it is tried again, and a receiver that is away is said by who tells it of steps
+        tell(
+            settings,
+            Patience(attempts=1, whole=10.0, heeds=True),
+            shown_of(settings),
+            CAEP,
+            confirming=True,
+            serving=True,
+        )
+
+
 def _shown(outcome: Outcome | None) -> Shown | None:
     if outcome is None or outcome.judged.state != State.PROVED or outcome.observed_at is None:
         return None
     leaf = next(iter(outcome.judged.leaves), None)
     return None if leaf is None else Shown(outcome.observed_at, f"{leaf.log}:{leaf.index}")
+
+
+__all__ = ["shown_of", "tell_effects", "unseen"]

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from custody import __version__
 from custody.chains import build
 from custody.engine.duck import Engine
@@ -19,12 +21,15 @@ from custody.errors import CustodyError, NotFound
 from custody.incidents.record.folding import Incident
 from custody.incidents.timeline.known import Commit, Known
 from custody.incidents.timeline.merging import timeline
+from custody.incidents.told import closed
 from custody.incidents.view import Judgement, Rests, view
 from custody.model.contracts import Versions
 from custody.model.incident_view import IncidentView, Judged
+from custody.model.report import CheckpointRef
 from custody.model.times import microseconds, text
 from custody.pipeline import contracts, derive
 from custody.pipeline.audit import now as moment
+from custody.pipeline.incidents.heads import UNKNOWN, head_by
 from custody.pipeline.incidents.judging import Empty, Evidence, judged_in
 from custody.pipeline.incidents.reading import read
 from custody.pipeline.registering.known import committed_by
@@ -63,18 +68,27 @@ def view_of(
     items: dict[str, list[Judged]] = defaultdict(list)
     for each in evidence.checklist:
         items[each.identity].append(each.judged)
+    head = checkpoint(tables.reader) if known_at is None else head_by(tables.reader, known_at)
     rests = Rests(
         now=now,
         version=__version__,
         as_of=text(evidence.as_of),
         known_at=known_at,
-        checkpoint=checkpoint(tables.reader),
-        not_read=tables.report.scope.not_read,
+        checkpoint=head,
+        not_read=(*tables.report.scope.not_read, *_headless(head)),
     )
     judgement = Judgement(
         scope=evidence.scope, outcomes=evidence.outcomes, answers=evidence.answers, checklist=dict(items)
     )
-    return view(incident, judgement, moments, rests)
+    return msgspec.structs.replace(
+        view(incident, judgement, moments, rests), closed=closed(incident, evidence.outcomes)
+    )
+
+
+def _headless(head: CheckpointRef | None) -> Iterator[str]:
+    """That the tree head of what was known cannot be shown whole."""
+    if head is not None and head.root == UNKNOWN:
+        yield f"the root of the log at {head.size} leaves cannot be worked out: tiles of it are missing"
 
 
 def known(reader: Reader) -> Known:

@@ -14,9 +14,10 @@ from custody.model.incident_view import ActionView, IncidentView, Judged, Moment
 from custody.reports import words
 from custody.reports.html import POLICY, environment
 from custody.reports.incident.drawing import drawing
+from custody.reports.incident.spoken import spoken
 from custody.reports.safe import cleaned
-from custody.reports.terminal.incident_timeline import shift_words
-from custody.reports.words import MARKS, counted, leaf_text, moment, state_word
+from custody.reports.terminal.incident_timeline import clock, clocks_of, fine, shift_words
+from custody.reports.words import MARKS, counted, leaf_text, state_word
 
 LINES = 1_000
 """Lines of the timeline that the page has; the files of ``custody incident timeline`` have all."""
@@ -64,7 +65,7 @@ class Line(msgspec.Struct, frozen=True):
 
 def page(view: IncidentView) -> bytes:
     """The whole file, UTF-8."""
-    view = cleaned(view)
+    view = spoken(cleaned(view))
     shown = lines(view.timeline.moments)
     days = {(each.corrected or each.at)[:10] for each in shown}
     day = days.pop() if len(days) == 1 else ""
@@ -80,7 +81,7 @@ def page(view: IncidentView) -> bytes:
             answers=[_judged(each) for each in view.answers],
             checks=[(each.identity, [_judged(item) for item in each.items]) for each in view.checks],
             drawn=drawing(view),
-            lines=[_line(each, day) for each in shown],
+            lines=[_line(each, when, day) for each, when in zip(shown, clocks_of(shown, day), strict=True)],
             day=day,
             unshown=len(view.timeline.moments) - len(shown),
             clocks=[shift_words(each) for each in view.timeline.shifts],
@@ -97,23 +98,14 @@ def lines(moments: Sequence[MomentView], most: int = LINES) -> list[MomentView]:
     return [moments[at] for at in sorted(places)]
 
 
-def _line(each: MomentView, day: str) -> Line:
+def _line(each: MomentView, when: str, day: str) -> Line:
     return Line(
         moment=each,
-        when=_clock(each.corrected or each.at, day),
-        until=_clock(each.last, day) if each.last and each.last != each.at else "",
-        own=_clock(each.at, day) if each.shifted else "",
-        known=_clock(each.known, day) if each.known else "–",
+        when=when,
+        until=clock(each.last, day) if each.last and each.last != each.at else "",
+        own=fine(each.at, day) if each.shifted else "",
+        known=clock(each.known, day) if each.known else "–",
     )
-
-
-def _clock(text: str, day: str) -> str:
-    """A time without its date where that is ``day``; milliseconds where it has a fraction. What is none stays."""
-    found = moment(text)
-    if found is None:
-        return text
-    clock = f"{found:%H:%M:%S}{f'.{found.microsecond // 1000:03}' if found.microsecond else ''}"
-    return clock if f"{found:%Y-%m-%d}" == day else f"{found:%Y-%m-%d} {clock}"
 
 
 def _headline(view: IncidentView) -> str:

@@ -40,7 +40,7 @@ def _use_deleted(planting: Planting, time: int) -> None:
     times = chance.spread(time + MINUTE, ended - MINUTE, 6)
     aws.work(estate, chance, caller, CALLS, [*times, ended + 5 * MINUTE, ended + 6 * MINUTE])
     estate.book.link(times[0], "access_key", entry.key, entry.key)
-    call = aws.write("iam", "DeleteAccessKey", userName=user.name, accessKeyId=own)
+    call = aws.on(aws.write("iam", "DeleteAccessKey", userName=user.name, accessKeyId=own), own)
     people.operate(estate, chance, call, ended, (Stage.REVOKE, entry.key), region=HOME)
     estate.book.change(entry.key, ended_at=ended, ended_by="key.delete", origins=(MAIN_NAT,))
     _wrong(planting, entry.key)

@@ -7,7 +7,7 @@ import msgspec
 
 from custody.model.events import Stage
 from custody.simulation.chance import Chance
-from custody.simulation.entry import CLOUDTRAIL, About, Entry, encoded
+from custody.simulation.entry import CLOUDTRAIL, About, Entry, Thing, encoded
 from custody.simulation.estate import Estate
 from custody.simulation.times import seconds, whole
 from custody.simulation.world import OFFICE, REGION, Role, User
@@ -42,7 +42,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """What was called. ``service`` without the domain; ``extra`` further members of the record."""
+    """What was called. ``service`` without the domain; ``extra`` further members of the record.
+
+    ``touched`` is what it did something to; what has no name of its own in the record goes by the service.
+    """
 
     service: str
     action: str
@@ -52,6 +55,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     error: tuple[str, str] | None = None
     kind: str = "AwsApiCall"
     extra: Fields = {}
+    touched: tuple[Thing, ...] = ()
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """What it did something to."""
+        return self.touched or (("resource", f"{self.service}.amazonaws.com"),)
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +96,11 @@ def write(service: str, action: str, response: Fields | None = None, /, **params
     return Call(service=service, action=action, params=params or None, response=response, writes=True)
 
 
+def on(call: Call, name: str, kind: str = "resource") -> Call:
+    """The call, which did something to what is called so."""
+    return msgspec.structs.replace(call, touched=((kind, name),))
+
+
 def say(
     estate: Estate,
     chance: Chance,
@@ -109,6 +123,7 @@ def say(
         about=used + about,
         place=f"{caller.account}/{region}",
         delay=chance.seconds(60, 280),
+        touched=call.things,
     )
     estate.say(entry)
     return request_id

@@ -33,7 +33,7 @@ def by_aws(
     extra = _target(session.role) | {"sharedEventID": chance.uuid()}
     call = Call(service="sts", action="AssumeRole", params=params, response=response, extra=extra)
     caller = aws.by_service(service, session.role.account)
-    aws.say(estate, chance, caller, call, session.created, about=_issued(session))
+    aws.say(estate, chance, caller, aws.on(call, session.role.arn), session.created, about=_issued(session))
     estate.book.credential(entry)
 
 
@@ -45,7 +45,9 @@ def by_chain(estate: Estate, chance: Chance, caller: Caller, session: Session, l
         params["sourceIdentity"] = response["sourceIdentity"] = session.source_identity
     crosses = caller.account != session.role.account
     extra = _target(session.role) | ({"sharedEventID": chance.uuid()} if crosses else {})
-    call = Call(service="sts", action="AssumeRole", params=params, response=response, extra=extra)
+    call = aws.on(
+        Call(service="sts", action="AssumeRole", params=params, response=response, extra=extra), session.role.arn
+    )
     request = aws.say(estate, chance, caller, call, session.created, about=_issued(session))
     if crosses:
         abroad = aws.seen_abroad(caller, session.role.account)
@@ -94,7 +96,7 @@ def access_key(estate: Estate, chance: Chance, caller: Caller, user: User, key: 
         "status": "Active",
         "createDate": spelled(time, comma=False),
     }
-    call = aws.write("iam", "CreateAccessKey", {"accessKey": made}, userName=user.name)
+    call = aws.on(aws.write("iam", "CreateAccessKey", {"accessKey": made}, userName=user.name), key_of(key), "key")
     aws.say(estate, chance, caller, call, time, region=HOME, about=((Stage.ISSUE, key_of(key)),))
     return estate.book.credential(
         Credential(key=key_of(key), kind="access key", population="machine", issued_at=whole(time), subject=user.key)

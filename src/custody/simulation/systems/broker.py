@@ -102,7 +102,10 @@ def say(estate: Estate, time: int, body: Body, chain: str | None = None, *about:
     )
     line = brokered.line(entry)
     estate.last[log] = (entry.seq, brokered.digest_of(line))
-    estate.say(Entry(time=time, source=BROKER, line=line, about=about))
+    things = (("resource", "custody-broker"),) if isinstance(body, Request) else ()
+    if isinstance(body, EndAsked) and chain is not None:
+        things = (("resource", f"broker_chain:{log}:{chain}"),)
+    estate.say(Entry(time=time, source=BROKER, line=line, about=about, touched=things))
     return entry.seq
 
 

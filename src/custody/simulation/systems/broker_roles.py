@@ -5,7 +5,7 @@ Every step is a connection of the broker's own role; the statements are those of
 
 from custody.model.events import Stage
 from custody.simulation.chance import Chance
-from custody.simulation.entry import About
+from custody.simulation.entry import About, Thing
 from custody.simulation.estate import Estate
 from custody.simulation.systems.broker import NAME, Lease
 from custody.simulation.systems.postgresql import Connection
@@ -28,11 +28,11 @@ def make(estate: Estate, chance: Chance, time: int, lease: Lease, *, until: int 
         estate,
         chance,
         time,
-        ("BEGIN", ()),
-        (f'CREATE ROLE "{lease.role}" LOGIN {limits} {secret} {valid}', ((Stage.ISSUE, lease.key),)),
-        (f'GRANT "items_{lease.wish.scope}" TO "{lease.role}"', ()),
-        (f"COMMENT ON ROLE \"{lease.role}\" IS '{receipt}'", ()),
-        ("COMMIT", ()),
+        ("BEGIN", (), ()),
+        (f'CREATE ROLE "{lease.role}" LOGIN {limits} {secret} {valid}', ((Stage.ISSUE, lease.key),), ()),
+        (f'GRANT "items_{lease.wish.scope}" TO "{lease.role}"', (), _group(lease)),
+        (f"COMMENT ON ROLE \"{lease.role}\" IS '{receipt}'", (), ()),
+        ("COMMIT", (), ()),
     )
 
 
@@ -40,16 +40,24 @@ def lock(estate: Estate, chance: Chance, time: int, lease: Lease) -> None:
     """No login any more, and no rights; sessions that are open go on."""
     never = f"ALTER ROLE \"{lease.role}\" NOLOGIN PASSWORD NULL VALID UNTIL '1970-01-01 00:00:00+00'"
     group = f'REVOKE "items_{lease.wish.scope}" FROM "{lease.role}"'
-    _administer(estate, chance, time, (never, ((Stage.REVOKE, lease.key),)), (group, ()))
+    role = (("resource", lease.key),)
+    _administer(estate, chance, time, (never, ((Stage.REVOKE, lease.key),), role), (group, (), _group(lease)))
 
 
 def drop(estate: Estate, chance: Chance, time: int, lease: Lease) -> None:
     """The role is gone."""
-    _administer(estate, chance, time, (f'DROP ROLE IF EXISTS "{lease.role}"', ((Stage.REVOKE, lease.key),)))
+    _administer(estate, chance, time, (f'DROP ROLE IF EXISTS "{lease.role}"', ((Stage.REVOKE, lease.key),), ()))
 
 
-def _administer(estate: Estate, chance: Chance, time: int, *said: tuple[str, tuple[About, ...]]) -> None:
+def _group(lease: Lease) -> tuple[Thing, ...]:
+    """What the role may do comes from a group."""
+    return (("grant", f"db_role:postgresql:items_{lease.wish.scope}"),)
+
+
+def _administer(
+    estate: Estate, chance: Chance, time: int, *said: tuple[str, tuple[About, ...], tuple[Thing, ...]]
+) -> None:
     session = Connection(estate, chance, time, OWN, DATABASE, ADDRESS, f"custody broker {NAME}")
-    for turn, (sql, about) in enumerate(said):
-        session.statement(time + (turn + 1) * HELD, sql, *about)
+    for turn, (sql, about, touched) in enumerate(said):
+        session.statement(time + (turn + 1) * HELD, sql, *about, touched=touched)
     session.close(time + (len(said) + 1) * HELD)

@@ -1,6 +1,6 @@
 """EC2 calls that make what explains where calls come from: networks, instances, addresses."""
 
-from custody.simulation.systems.aws import Call, Fields, write
+from custody.simulation.systems.aws import Call, Fields, on, write
 from custody.simulation.times import seconds
 from custody.simulation.world import REGION, Instance, Network
 
@@ -16,7 +16,7 @@ def allocate(network: Network) -> Call:
         "publicIpv4Pool": "amazon",
         "networkBorderGroup": REGION,
     }
-    return write("ec2", "AllocateAddress", response, domain="vpc")
+    return on(write("ec2", "AllocateAddress", response, domain="vpc"), network.allocation)
 
 
 def nat_gateway(network: Network, time: int) -> Call:
@@ -36,7 +36,7 @@ def nat_gateway(network: Network, time: int) -> Call:
         "SubnetId": network.subnet,
     }
     made: Fields = {"CreateNatGatewayResponse": {"natGateway": gateway}}
-    return write("ec2", "CreateNatGateway", made, CreateNatGatewayRequest=request)
+    return on(write("ec2", "CreateNatGateway", made, CreateNatGatewayRequest=request), network.nat)
 
 
 def run_instance(instance: Instance, time: int) -> Call:
@@ -57,7 +57,7 @@ def run_instance(instance: Instance, time: int) -> Call:
     response: Fields = {"ownerId": network.account, "groupSet": {}, "instancesSet": {"items": [item]}}
     asked: Fields = {"items": [{"imageId": IMAGE, "minCount": 1, "maxCount": 1}]}
     profile: Fields = {"name": instance.role.name}
-    return write("ec2", "RunInstances", response, instancesSet=asked, iamInstanceProfile=profile)
+    return on(write("ec2", "RunInstances", response, instancesSet=asked, iamInstanceProfile=profile), instance.id)
 
 
 def terminate(instance: Instance) -> Call:
@@ -68,4 +68,4 @@ def terminate(instance: Instance) -> Call:
         "previousState": {"code": 16, "name": "running"},
     }
     asked: Fields = {"items": [{"instanceId": instance.id}]}
-    return write("ec2", "TerminateInstances", {"instancesSet": {"items": [state]}}, instancesSet=asked)
+    return on(write("ec2", "TerminateInstances", {"instancesSet": {"items": [state]}}, instancesSet=asked), instance.id)

@@ -42,7 +42,7 @@ def lists(estate: Estate) -> Iterator[Piece]:
     """One file an account; the records in it are counted."""
     for account in (MAIN, SECOND):
         roles = [_role(estate, each) for _, each in sorted(estate.world.roles.items()) if each.account == account]
-        users = [_user(each) for _, each in sorted(estate.world.users.items()) if each.account == account]
+        users = [_user(estate, each) for _, each in sorted(estate.world.users.items()) if each.account == account]
         policies = [_release_policy()] if account == MAIN else []
         estate.book.records[IAM_DETAILS] += len(roles) + len(users) + len(policies)
         answer = {"UserDetailList": users, "GroupDetailList": [], "RoleDetailList": roles, "Policies": policies}
@@ -53,8 +53,13 @@ def _document(*statements: Fields) -> Fields:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _may(actions: tuple[str, ...]) -> Fields:
-    return _document({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+def document(allows: tuple[str, ...], refuses: tuple[str, ...] = ()) -> Fields:
+    """The text of a policy that allows and refuses some actions on everything."""
+    pairs = (("Allow", allows), ("Deny", refuses))
+    statements: list[Fields] = [
+        {"Effect": effect, "Action": list(actions), "Resource": "*"} for effect, actions in pairs if actions
+    ]
+    return _document(*statements)
 
 
 def _role(estate: Estate, role: Role) -> Fields:
@@ -71,7 +76,7 @@ def _role(estate: Estate, role: Role) -> Fields:
         "CreateDate": seconds(MADE),
         "AssumeRolePolicyDocument": _trust(estate, role, workload),
         "InstanceProfileList": [],
-        "RolePolicyList": [] if managed else [{"PolicyName": "work", "PolicyDocument": _may(actions)}],
+        "RolePolicyList": [] if managed else [{"PolicyName": "work", "PolicyDocument": document(actions)}],
         "AttachedManagedPolicies": attached,
         "Tags": [],
     }
@@ -97,16 +102,24 @@ def _deploying(estate: Estate) -> list[Workload]:
     return [each for each in (*estate.world.workloads, *estate.planted) if each.kind == "deploy"]
 
 
-def _user(user: User) -> Fields:
+def _user(estate: Estate, user: User) -> Fields:
+    mine = [each for each in estate.book.grants if each.principal == user.key]
+    held = [each for each in mine if each.until is None]
+    inline = {each.what: document(each.allows, each.refuses) for each in held if each.kind == "inline"}
+    attached = [each.what for each in held if each.kind == "managed"]
+    limit = next((each.what for each in held if each.kind == "boundary"), None)
+    bounded: Fields = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": limit}
+    work = {} if mine else {"work": document(("s3:GetObject", "s3:ListBucket"))}
     return {
         "Path": "/",
         "UserName": user.name,
         "UserId": user.id,
         "Arn": user.arn,
         "CreateDate": seconds(MADE),
-        "UserPolicyList": [{"PolicyName": "work", "PolicyDocument": _may(("s3:GetObject", "s3:ListBucket"))}],
+        "UserPolicyList": [{"PolicyName": name, "PolicyDocument": text} for name, text in (inline | work).items()],
         "GroupList": [],
-        "AttachedManagedPolicies": [],
+        "AttachedManagedPolicies": [{"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn} for arn in attached],
+        **({"PermissionsBoundary": bounded} if limit else {}),
         "Tags": [],
     }
 
@@ -117,7 +130,7 @@ def _policy_arn() -> str:
 
 def _release_policy() -> Fields:
     version = {
-        "Document": _may(ACTIONS["release"]),
+        "Document": document(ACTIONS["release"]),
         "VersionId": "v1",
         "IsDefaultVersion": True,
         "CreateDate": seconds(MADE),

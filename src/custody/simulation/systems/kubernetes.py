@@ -6,7 +6,7 @@ import msgspec
 
 from custody.model.events import Stage
 from custody.simulation.chance import Chance
-from custody.simulation.entry import KUBERNETES, About, Entry, encoded
+from custody.simulation.entry import KUBERNETES, About, Entry, Thing, encoded
 from custody.simulation.estate import Estate
 from custody.simulation.times import SECOND, microseconds, seconds
 from custody.simulation.world import Instance
@@ -14,6 +14,8 @@ from custody.simulation.world import Instance
 Fields = dict[str, object]
 ISSUED = "authentication.kubernetes.io/issued-credential-id"
 _EXTRA = "authentication.kubernetes.io/"
+GROUPS = {"tokenreviews": "authentication.k8s.io", "rolebindings": "rbac.authorization.k8s.io"}
+"""The API groups of resources that are not of the core."""
 INJECTED = 3607
 """Seconds that the API server itself asks for the tokens of the pods that it admits."""
 
@@ -70,19 +72,19 @@ def node_name(node: Instance) -> str:
 def node(instance: Instance) -> User:
     """The kubelet of a node, with its client certificate."""
     name = f"system:node:{node_name(instance)}"
-    return _certified(name, ("system:nodes", "system:authenticated"), instance.private, "kubelet/v1.33.4")
+    return certified(name, ("system:nodes", "system:authenticated"), instance.private, "kubelet/v1.33.4")
 
 
 def controllers() -> User:
     """The controller manager."""
     agent = "kube-controller-manager/v1.33.4 (linux/amd64)"
-    return _certified("system:kube-controller-manager", ("system:authenticated",), "10.20.0.10", agent)
+    return certified("system:kube-controller-manager", ("system:authenticated",), "10.20.0.10", agent)
 
 
 def scheduler() -> User:
     """The scheduler."""
     agent = "kube-scheduler/v1.33.4 (linux/amd64)"
-    return _certified("system:kube-scheduler", ("system:authenticated",), "10.20.0.10", agent)
+    return certified("system:kube-scheduler", ("system:authenticated",), "10.20.0.10", agent)
 
 
 def holder(pod: Pod, token: str) -> User:
@@ -129,7 +131,7 @@ def pod_created(estate: Estate, chance: Chance, time: int, pod: Pod) -> None:
     binding: Fields = {"kind": "Binding", "metadata": {"name": pod.name, "uid": pod.uid}, "target": target}
     say(
         estate, chance, time + SECOND, scheduler(), "create", "pods/binding", pod.namespace, pod.name, 201,
-        asked=binding,
+        asked=binding, touched=("resource", pod.key),
     )  # fmt: skip
 
 
@@ -138,7 +140,8 @@ def pod_deleted(estate: Estate, chance: Chance, time: int, pod: Pod, grace: int)
     wish: Fields = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": pod.uid}}
     gone: Fields = {"kind": "Pod", "metadata": {"name": pod.name, "uid": pod.uid, "deletionGracePeriodSeconds": 30}}
     say(
-        estate, chance, time, controllers(), "delete", "pods", pod.namespace, pod.name, 200, asked=wish, answered=gone
+        estate, chance, time, controllers(), "delete", "pods", pod.namespace, pod.name, 200,
+        asked=wish, answered=gone, touched=("resource", pod.key),
     )  # fmt: skip
     final = wish | {"gracePeriodSeconds": 0}
     gone = {"kind": "Pod", "metadata": {"name": pod.name, "uid": pod.uid, "deletionGracePeriodSeconds": 0}}
@@ -192,10 +195,14 @@ def say(
     answered: Fields | None = None,
     notes: dict[str, str] | None = None,
     about: tuple[About, ...] = (),
+    touched: Thing | None = None,
 ) -> None:
-    """One audit event at its last stage; ``kind`` is resource, or resource/subresource."""
+    """One audit event at its last stage; ``kind`` is resource, or resource/subresource.
+
+    ``touched`` is what the call did something to, where that has another name than the resource.
+    """
     resource, _, part = kind.partition("/")
-    group = "authentication.k8s.io" if resource == "tokenreviews" else None
+    group = GROUPS.get(resource)
     reference = {"resource": resource, "namespace": namespace, "name": name, "apiVersion": "v1"}
     reference |= {"subresource": part or None, "apiGroup": group}
     received = estate.clock(KUBERNETES, time)
@@ -222,10 +229,12 @@ def say(
     }
     value |= {name: each for name, each in (("requestObject", asked), ("responseObject", answered)) if each}
     used: About = (Stage.USE, who.key)
-    estate.say(Entry(time=time, source=KUBERNETES, line=encoded(value), about=(used, *about)))
+    thing = touched or ("resource", "/".join(filter(None, (resource, namespace, name or "*"))))
+    estate.say(Entry(time=time, source=KUBERNETES, line=encoded(value), about=(used, *about), touched=(thing,)))
 
 
-def _certified(name: str, groups: tuple[str, ...], origin: str, agent: str) -> User:
+def certified(name: str, groups: tuple[str, ...], origin: str, agent: str) -> User:
+    """Somebody with a client certificate."""
     digest = hashlib.sha256(name.encode()).hexdigest()
     return User(name=name, groups=groups, credential=f"X509SHA256={digest}", origin=origin, agent=agent)
 

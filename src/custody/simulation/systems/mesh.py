@@ -101,8 +101,9 @@ def called(
         "user_agent": "Go-http-client/2.0",
         "x_request_id": request,
     }
+    things = (("resource", f"{to}.mesh.example.org{path}"),)
     used = ((Stage.USE, certificate.key), (Stage.USE, certificate.alias))
-    estate.say(Entry(time=time, source=ENVOY, line=encoded(value), about=used))
+    estate.say(Entry(time=time, source=ENVOY, line=encoded(value), about=used, touched=things))
 
 
 def _line(estate: Estate, time: int, line: str, about: tuple[tuple[Stage, str], ...]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from custody.model.events import Stage
 from custody.simulation.chance import BASE62, Chance
-from custody.simulation.entry import VAULT, VAULT_HASH, VAULT_SERVER, About, Entry, encoded
+from custody.simulation.entry import VAULT, VAULT_HASH, VAULT_SERVER, About, Entry, Thing, encoded
 from custody.simulation.estate import Estate
 from custody.simulation.times import milliseconds, nanoseconds, seconds
 
@@ -106,9 +106,9 @@ def say(
     presented = _presented(device, who) if who else {"token_type": "default"}
     used: tuple[About, ...] = ((Stage.USE, device.key(who)),) if who else ()
     wanted: tuple[About, ...] = ((Stage.REQUEST, device.key(who)),) if who else ()
-    _line(estate, time, None, {"type": "request", "auth": presented, "request": request}, wanted)
+    _line(estate, time, None, {"type": "request", "auth": presented, "request": request}, wanted, ())
     answer: Fields = {"type": "response", "auth": auth or presented, "request": request, "response": response or {}}
-    _line(estate, time + TOOK, time, answer, used + about)
+    _line(estate, time + TOOK, time, answer, used + about, _touched(place))
 
 
 def given(device: Device, token: Token) -> Fields:
@@ -138,9 +138,23 @@ def translated(estate: Estate, device: Device, time: int, name: str) -> None:
     estate.say(Entry(time=time, source=VAULT_HASH, line=encoded(value)))
 
 
-def _line(estate: Estate, time: int, belongs: int | None, value: Fields, about: tuple[About, ...]) -> None:
+def _touched(place: Place) -> tuple[Thing, ...]:
+    """A credential that is read is made by that: its issue says so. All else goes by its path."""
+    if place.kind == "database":
+        return ()
+    return (("secret" if place.kind == "kv" else "resource", place.path),)
+
+
+def _line(
+    estate: Estate,
+    time: int,
+    belongs: int | None,
+    value: Fields,
+    about: tuple[About, ...],
+    touched: tuple[Thing, ...],
+) -> None:
     line = encoded({"time": nanoseconds(estate.clock(VAULT, time)), **value})
-    estate.say(Entry(time=time, source=VAULT, line=line, about=about, belongs=belongs))
+    estate.say(Entry(time=time, source=VAULT, line=line, about=about, belongs=belongs, touched=touched))
 
 
 def _request(

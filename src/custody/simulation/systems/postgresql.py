@@ -6,7 +6,7 @@ Format: manual, table "Keys and Values of JSON Log Entries", with ``log_connecti
 
 from custody.model.events import Stage
 from custody.simulation.chance import Chance
-from custody.simulation.entry import POSTGRESQL, About, Entry, encoded
+from custody.simulation.entry import POSTGRESQL, About, Entry, Thing, encoded
 from custody.simulation.estate import Estate
 from custody.simulation.times import HOUR, MINUTE, SECOND, postgres, postgres_second
 
@@ -42,10 +42,10 @@ class Connection:
         """The key of the session."""
         return f"db_session:postgresql:{self.id}"
 
-    def statement(self, time: int, sql: str, *about: About) -> None:
-        """A statement that the client sent."""
+    def statement(self, time: int, sql: str, *about: About, touched: tuple[Thing, ...] = ()) -> None:
+        """A statement that the client sent; ``touched`` is what it did something to beside the database."""
         self._transaction += 1
-        self._say(time, f"statement: {sql}", "idle", (*self._used(), *about))
+        self._say(time, f"statement: {sql}", "idle", (*self._used(), *about), touched=touched)
 
     def close(self, time: int) -> None:
         """The client leaves."""
@@ -81,6 +81,7 @@ class Connection:
         known: bool = True,
         severity: str = "LOG",
         state: str | None = None,
+        touched: tuple[Thing, ...] = (),
     ) -> None:
         self._number += 1
         names = {"user": self.user, "dbname": self._database} if known else {}
@@ -103,4 +104,5 @@ class Connection:
             "backend_type": "client backend" if known else "not initialized",
             "query_id": 0,
         }
-        self._estate.say(Entry(time=time, source=POSTGRESQL, line=encoded(value), about=about))
+        things = (("resource", self._database), *touched)
+        self._estate.say(Entry(time=time, source=POSTGRESQL, line=encoded(value), about=about, touched=things))

@@ -74,7 +74,7 @@ def is_chat(event: bytes) -> bool:
 
 def is_clean(text: str) -> bool:
     """Whether ``text`` holds nothing that is or would be masked for its shape: only such text goes into an event."""
-    return _SHOWN.search(text) is None and not pasted_secrets.holds(text)
+    return _SHOWN.search(text) is None and not pasted_secrets.shaped(text)
 
 
 @lru_cache(maxsize=4096)
