@@ -214,7 +214,7 @@ def _check_items(work: _Work, wanted: Wanted, judge: Judge) -> tuple[str, ...]:
             reason="checklist-open",
             where=work.action.id,
             found="; ".join(left)[:1000],
-            advice="`custody incident show` says what would prove it. --accept ITEM takes what is claimed or indicated.",
+            advice="`custody incident show` says what would prove it. --accept ITEM takes one that is claimed.",
         )
     return tuple(claimed)
 
