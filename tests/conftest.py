@@ -6,7 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine makes no test wrong
+hypothesis.settings.load_profile("untimed")
 
 MEMORY = Path("/dev/shm")  # pytest makes a folder there that is its owner's alone
 """A file system in memory, where Linux has one."""

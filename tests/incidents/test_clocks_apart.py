@@ -123,6 +123,19 @@ def test_a_success_inside_of_what_the_clocks_are_apart_violates_nothing(
     assert words(found.judged.state, found.judged.basis, found.judged.best) == expected, found.judged.text
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, "proved"), (100.0, "proved"), (180.0, "unproven")])
+def test_a_new_credential_from_about_when_it_was_asked_may_be_an_old_one(
+    grounds: Grounds, seconds: float, expected: str
+) -> None:
+    """The old key was to be replaced from 11:00 on; the log dates the new one at 11:02, and its clock may be ahead."""
+    told = Told()
+    told.done(told.ask(ActionKind.ROTATE, key("rot")))
+    (found,) = outcomes(apart(grounds, TRAIL, VAULT, seconds), told.incident())
+
+    assert found.judged.state == expected, found.judged.text
+    assert ("the clocks may be" in found.judged.text) == (expected == "unproven")
+
+
 @pytest.mark.parametrize(
     ("state", "last", "expected"),
     [

@@ -19,6 +19,7 @@ from custody.model.times import text
 from custody.pipeline.incidents.judging import judged
 from tests.end_to_end.conftest import run, settings_for
 from tests.incidents.evidence_estate import SECRET, at, key, user
+from tests.incidents.evidence_grounds import grounds_over, inputs
 from tests.incidents.evidence_steps import Told, seed
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "aws_cloudtrail"
@@ -206,6 +207,21 @@ def test_the_real_theft_from_one_address(tmp_path: Path) -> None:
     assert (_clock(found.first_success), _clock(found.last_success)) == (times[0], times[-1])
     assert [each.state for each in evidence.answers] == [*["n/a"] * 4, "open", *["unproven"] * 3]
     assert f"first abuse {times[0]}" in evidence.answers[6].text
+
+
+def test_an_end_that_was_asked_of_a_broker_names_the_chain_that_ends(tmp_path: Path) -> None:
+    """By the token that was shown for it. Why it was asked is no thing that was touched."""
+    broker, server = inputs("brokered_life")
+    lines = [json.loads(line) for line in broker.splitlines()]
+    (asked,) = (line for line in lines if line["body"]["kind"] == "ending")
+    proof = next(line["body"]["proof"] for line in lines if line["body"]["kind"] == "request")
+    asked["body"] |= {"proof": proof, "reason": "it is done"}
+    files = [b"".join(json.dumps(line).encode() + b"\n" for line in lines), server]
+    with grounds_over(tmp_path, files) as there:
+        found = reach(there, SeedKind.KEY, proof["credential"])
+
+    ended = [(each.name, each.by) for each in found.touched if each.event == "end.ask"]
+    assert ended == [(f"broker_chain:shop-broker:{asked['chain']}", proof["credential"])]
 
 
 def _is_secret(record: dict[str, object]) -> bool:

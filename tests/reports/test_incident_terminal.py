@@ -114,6 +114,47 @@ def test_what_comes_next_is_a_command_to_copy(status: str, state: str, said: str
     assert "\nnext " not in on_terminal(msgspec.structs.replace(view, known_at="2023-07-10T12:30:00Z"))
 
 
+def test_what_was_done_without_approval_asks_for_a_review_that_counts_before_the_close() -> None:
+    found = sample_incident()
+    action = msgspec.structs.replace(found.actions[0], status="done without approval", overdue=(), reviews=())
+    review = re.compile(r"^ +custody incident review a-contain-1 --verdict justified ", re.MULTILINE)
+    void = msgspec.structs.replace(found.opened, why="its author granted it: somebody else reviews")
+    for reviews, asked in (((), True), ((void,), True), ((found.opened,), False)):
+        view = msgspec.structs.replace(found, actions=(msgspec.structs.replace(action, reviews=reviews),))
+        assert bool(review.search(on_terminal(view))) is asked, reviews
+
+
+def test_what_was_denied_is_not_said_to_be_proved_or_settled() -> None:
+    found = sample_incident()
+    action = msgspec.structs.replace(found.actions[0], status="denied", overdue=(), outcome=None)
+    view = msgspec.structs.replace(found, actions=(action,))
+    over = tuple(msgspec.structs.replace(each, alive=False) for each in view.scope.credentials)
+    none = msgspec.structs.replace(view, scope=msgspec.structs.replace(view.scope, credentials=over, alive=0))
+
+    assert "ask for what would end it\n              custody incident act " in on_terminal(view)
+    assert "no action is left open\n              custody incident close " in on_terminal(none)
+    for shown in (on_terminal(view), on_terminal(none)):
+        assert "proved or settled" not in shown
+
+
+def test_of_nothing_that_was_read_it_is_not_said_that_none_is_alive() -> None:
+    found = sample_incident()
+    empty = msgspec.structs.replace(found.scope, credentials=(), credentials_total=0, alive=0)
+    shown = on_terminal(msgspec.structs.replace(found, scope=empty))
+
+    assert "now           no credential was read" in shown
+    assert "0 of 0" not in shown
+
+
+@pytest.mark.parametrize(("aware", "said"), [("12:15:00", True), (None, False)])
+def test_when_people_came_to_know_is_said_where_somebody_said_it(aware: str | None, said: bool) -> None:
+    view = msgspec.structs.replace(sample_incident(), aware=None if aware is None else at(aware))
+
+    assert ("aware since" in on_terminal(view)) is said
+    assert ("aware since" in on_terminal(view, whole=True)) is said
+    assert (b"Aware since" in page(view)) is said
+
+
 def test_times_have_one_form_on_the_pages_and_stay_exact_in_files() -> None:
     found = sample_incident()
     answer = msgspec.structs.replace(

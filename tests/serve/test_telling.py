@@ -132,6 +132,28 @@ def test_what_is_wrong_with_the_file_is_said_once_and_mended_later(scene: Scene)
     assert not teller.runs
 
 
+def test_what_nobody_foresaw_ends_no_thread_and_its_words_are_not_repeated(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError(TOKEN)
+
+    with listening() as sink, monkeypatch.context() as patched:
+        hooked(scene, siem(sink))
+        scene.open()
+        patched.setattr("custody.serve.telling.tell", broken)
+        teller = Teller(scene.settings, said.append)
+        asyncio.run(teller.look())
+        reached(lambda: bool(said))
+        assert (said, teller.runs) == (["telling: unforeseen: ValueError"], True)
+        patched.undo()
+        teller.wake()
+        reached(lambda: bool(sink.requests))
+        asyncio.run(teller.stop())
+
+
 def test_another_process_has_its_turn_and_nothing_is_told_twice(scene: Scene) -> None:
     said: list[str] = []
     with listening() as sink:

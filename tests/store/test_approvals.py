@@ -13,7 +13,7 @@ from tests.store.conftest import NOW
 
 from custody.errors import StoreError, StoreForked, StoreLocked
 from custody.ledger.note import encode64
-from custody.store import approvals, layout
+from custody.store import approvals, approvals_check, layout
 from custody.store.approvals import ApprovalsWriter
 from custody.store.approvals_check import SEALED
 from custody.store.verification import Verification, verify
@@ -293,3 +293,29 @@ def test_a_log_of_approvals_that_only_a_step_saw_cannot_be_taken_away(folder: Pa
     (folder / "store" / layout.APPROVALS_VKEY).unlink()
 
     assert [problem.text for problem in checked(folder).damage] == ["the log of approvals is gone"]
+
+
+@pytest.mark.parametrize("forged", [False, True], ids=["it grew", "nobody signed that"])
+def test_what_is_approved_while_the_store_is_checked_is_no_damage(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, forged: bool
+) -> None:
+    """The operations log was read already; what the approver saw is newer, and continues it."""
+    plain = approvals_check.check
+
+    def meanwhile(*given: object) -> object:
+        with operations(folder) as other:
+            other.seal("test", {})
+        with approver(folder) as writer:
+            writer.seal("review", {})
+        if forged:
+            monkeypatch.setattr(approvals_check, "keys_of", lambda *_: [approvals.stored_vkey(folder / "store")])
+        return plain(*given)  # type: ignore[arg-type]
+
+    with approver(folder) as writer:
+        writer.seal("review", {})
+    monkeypatch.setattr(approvals_check, "check", meanwhile)
+    texts = [each.text for each in checked(folder).damage]
+
+    assert [text.partition(": size")[0] for text in texts] == (
+        ["leaf 2: it was said over another operations log"] if forged else []
+    )

@@ -12,7 +12,7 @@ from custody.model.effects import said
 from custody.model.report import LeafRef, Made
 from custody.model.times import text
 
-ALIVE = "(c.not_after IS NULL OR c.not_after > c.as_of) AND (c.end_time IS NULL OR c.end_until IS NOT NULL)"
+ALIVE = "(c.not_after IS NULL OR c.not_after >= c.as_of) AND (c.end_time IS NULL OR c.end_until IS NOT NULL)"
 MAX_DESCENDANTS = 10_000
 
 

@@ -214,8 +214,9 @@ class TimelineView(msgspec.Struct, frozen=True, kw_only=True):
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     """The whole incident as it stands, or as it was known at ``known_at``.
 
-    ``as_of`` is how far the records tell, ``aware`` when people say that they came to know. ``answers`` and ``checks``
-    are empty where nothing judged them. ``odd`` are steps that change nothing, with the word why.
+    ``as_of`` is how far the records tell, ``aware`` when people say that they came to know (None: nobody says).
+    ``answers`` and ``checks`` are empty where nothing judged them. ``odd`` are steps that change nothing, with the word
+    why.
     """
 
     incident: str
@@ -224,7 +225,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     version: str
     opened: Told
-    aware: str
+    aware: str | None
     seeds: tuple[str, ...]
     as_of: str | None = None
     known_at: str | None = None

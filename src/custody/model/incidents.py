@@ -68,14 +68,14 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="opened"):
-    """An incident begins. ``aware`` (RFC 3339): when people came to know; ``response``: SHA-256 of its file."""
+    """An incident begins. ``aware`` (RFC 3339): when people say they knew; ``response``: SHA-256 of its file."""
 
     incident: str
     title: str
     severity: Severity
     seeds: tuple[Seed, ...]
     reason: str
-    aware: str
+    aware: str | None
     response: str | None = None
 
 

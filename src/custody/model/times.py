@@ -37,7 +37,10 @@ def duration(microseconds: int) -> str:
 
 
 def microseconds(moment: str | None) -> int | None:
-    """The inverse of ``text``: microseconds of an RFC 3339 time with a zone. None stays None."""
+    """The inverse of ``text``: microseconds of an RFC 3339 time with a zone. None stays None. ValueError for others."""
     if moment is None:
         return None
-    return (datetime.fromisoformat(moment) - EPOCH) // timedelta(microseconds=1)
+    found = datetime.fromisoformat(moment)
+    if found.tzinfo is None:
+        raise ValueError(f"a time without a zone: {moment[:40]!r}")
+    return (found - EPOCH) // timedelta(microseconds=1)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from threading import Event, Thread
+from types import TracebackType
 
 import msgspec
 
@@ -79,12 +80,8 @@ class Teller:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            try:
+            with _Caught(lambda why: self._trouble("telling", why)):
                 self.turn()
-            except CustodyError as error:
-                self._trouble("telling", str(error))
-            except OSError as error:
-                self._trouble("telling", str(error.strerror))
             self._woken.wait(EVERY)
             self._woken.clear()
 
@@ -148,6 +145,23 @@ class Teller:
             child.join(GRACE)
         self._claimed = 0  # counted anew at the next look
         self._news = None
+
+
+class _Caught:
+    """Has whatever goes wrong said instead of raised; of what nobody foresaw its kind alone, as its words may tell."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        """Whether it was something that the next turn may do without."""
+        if isinstance(error, Exception):
+            known = str(error) if isinstance(error, CustodyError) else f"unforeseen: {type(error).__name__}"
+            self._say(str(error.strerror) if isinstance(error, OSError) and error.strerror else known)
+        return isinstance(error, Exception)
 
 
 def _tell_effects(settings: Settings) -> None:

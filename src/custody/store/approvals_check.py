@@ -6,9 +6,10 @@
 4. it continues every checkpoint of it that the operations log has sealed
 5. every statement names a tree of the operations log that is this one's
 6. what a statement of the operations log saw of it (``approvals``: size and root) is what it is
+7. no statement of either log saw less of the other than one before it: logs only grow
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from custody.store.approvals import stored_vkey
 from custody.store.history import History, Said
 from custody.store.inventory import damage, in_store, log_listing
 from custody.store.logfiles import LogFiles, open_checkpoint
+from custody.store.rotation import keys_of
+from custody.store.storefile import read_store_file
 
 SEALED = "approvals-checkpoint"
 """The statement of the operations log that seals a checkpoint of the log of approvals: ``vkey`` and ``note``."""
@@ -60,7 +63,7 @@ def check(root: Path, history: History, operations: LogFiles, point: Checkpoint,
     if report.checkpoint is None:
         return problems
     problems += _continues(files, report.checkpoint, sealed, own)
-    problems += _agrees(operations, point, collected.said)
+    problems += _agrees(operations, _grown(root, operations, point, collected.said), collected.said)
     return problems + _seen(files, report.checkpoint, seen)
 
 
@@ -105,6 +108,29 @@ def _continues(files: LogFiles, point: Checkpoint, sealed: Sequence[Mapping[str,
     return problems[:MOST]
 
 
+def _grown(root: Path, operations: LogFiles, point: Checkpoint, said: Sequence[Said]) -> Checkpoint:
+    """The operations log as it is by now, where it grew while it was checked and a statement saw that; else ``point``.
+
+    What is newer has to be signed, and to continue what was checked.
+    """
+    if all((_size(one, "operations") or 0) <= point.size for one in said):
+        return point
+    try:
+        vkey = keys_of(root, read_store_file(root))[-1]
+        note = operations.checkpoint_note() or b""
+        newer = open_checkpoint(note, vkey=vkey, origin=point.origin, where=layout.log_path("checkpoint"))
+        fsck.check_consistency(operations.read, point, newer)
+    except CustodyError:
+        return point
+    return newer
+
+
+def _size(one: Said, name: str) -> int | None:
+    """The size of the other log that a statement says it saw."""
+    seen = one.entry.fields.get(name)
+    return seen[0] if isinstance(seen, list) and len(seen) == 2 and type(seen[0]) is int else None
+
+
 def _agrees(operations: LogFiles, point: Checkpoint, said: Sequence[Said]) -> list[Problem]:
     """What every statement saw of the operations log is what that is."""
     problems = []
@@ -113,6 +139,10 @@ def _agrees(operations: LogFiles, point: Checkpoint, said: Sequence[Said]) -> li
         if why:
             told = f"leaf {one.leaf}: it was said over another operations log: {why}"
             problems.append(damage(layout.APPROVALS, told))
+    less = _less(said, "operations")
+    problems += [
+        damage(layout.APPROVALS, f"leaf {leaf}: it was said over an older operations log: {why}") for leaf, why in less
+    ]
     return problems[:MOST]
 
 
@@ -123,7 +153,21 @@ def _seen(approvals: LogFiles, point: Checkpoint, said: Sequence[Said]) -> list[
         why = _another(one.entry.fields[SEEN], approvals, point)
         if why:
             problems.append(damage(layout.APPROVALS, f"leaf {one.leaf} of the operations log saw another one: {why}"))
+    less = _less(said, SEEN)
+    problems += [
+        damage(layout.APPROVALS, f"leaf {leaf} of the operations log saw an older one: {why}") for leaf, why in less
+    ]
     return problems[:MOST]
+
+
+def _less(said: Sequence[Said], name: str) -> Iterator[tuple[int, str]]:
+    """The leaves whose statements saw less of the other log than one before them, and what they saw."""
+    most = 0
+    for one in said:
+        size = _size(one, name)
+        if size is not None and size < most:
+            yield one.leaf, f"size {size}, after {most}"
+        most = max(most, size or 0)
 
 
 def _another(seen: object, log: LogFiles, point: Checkpoint) -> str:

@@ -43,7 +43,7 @@ WRONG: list[tuple[tuple[str, ...], str, str]] = [
     (("open", "--title", "", *REASON), "usage", "one line of plain text"),
     (("open", "--title", "x", "--reason", ""), "usage", "one line of plain text"),
     (("open", "--title", "x", "--reason", DRAWN), "usage", "can be read by everybody"),
-    ((*OPEN, "--aware", "2100-01-01T00:00:00Z"), "usage", "now is the default"),
+    ((*OPEN, "--aware", "2100-01-01T00:00:00Z"), "usage", "or leave it out"),
     ((*OPEN, "--aware", "gestern"), "usage", "date -u"),
     ((*OPEN, "--alert", "99999999"), "not found", "custody trace KEY"),
     ((*OPEN, "--alert", "abc"), "usage", "custody trace KEY"),

@@ -26,7 +26,8 @@ def test_the_next_command_of_a_request_follows_from_how_far_it_is(line: Line) ->
     words = ("act", name, "contain", "aws_akid:aws:AKIA1", *CONTAIN)
     denied = line.run(*words, code="refused", who=None)
     assert "because     signed-only forbids it" in denied
-    assert "needs       a signature: ask again with --sign-with KEY" in denied
+    assert "needs       a signature: ask again with --sign-with KEY; where the incident" in denied
+    assert "open another with --signers FILE" in " ".join(denied.split())
     assert "next" not in denied
     waiting = line.run(*words)
     action = waiting.split()[1]
@@ -46,6 +47,9 @@ def test_a_break_glass_names_its_second_person_and_its_review(line: Line) -> Non
     assert "needs       a second person by 2" in asked
     assert f"next        custody incident done {action} --sign-with KEY" in asked
     assert f"custody incident review {action} --verdict justified" in line.run("done", action)
+    second = line.run("approve", action, "--reason", "agreed", who="bob")
+    assert f"next        custody incident review {action} --verdict justified" in second
+    assert f"custody incident done {action}" not in second
 
 
 def test_a_command_stands_undivided_in_the_status(line: Line) -> None:

@@ -28,7 +28,7 @@ from custody.incidents.telling.signals import CHANGED, REVOKED, Shown, subject_o
 from custody.model.events import Asserter, Event
 from custody.model.incidents import ActionKind, Done
 from custody.pipeline.incidents import acting, telling
-from custody.pipeline.incidents.receivers import published
+from custody.pipeline.incidents.receivers import Refused, Tokens, published
 from custody.pipeline.incidents.showing_effects import unseen
 from custody.pipeline.incidents.telling import Patience, Told, tell
 from custody.serve.sets import SetKeys
@@ -174,6 +174,34 @@ def test_what_was_claimed_is_told_once_more_when_it_is_seen(place: Place) -> Non
     assert [each["custody"]["basis"] for each in (first, second)] == ["claimed", "observed"]  # type: ignore[index]
     times = [event["event_timestamp"] for each in (first, second) for event in each["events"].values()]  # type: ignore[attr-defined]
     assert times == [NOW // SECOND + 60, NOW // SECOND + 9]
+
+
+def test_a_confirmation_that_is_refused_keeps_no_other_from_being_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(place.scene, TOKEN)
+    done(place.scene, "aws_akid:aws:AKIAEXAMPLE00000077")
+    shown: list[Shown] = []
+
+    def again() -> Told:
+        (told,) = tell(place.scene.settings, Patience(attempts=1), lambda _: next(iter(shown), None), confirming=True)
+        return told
+
+    first, second = again().sent
+    shown.append(Shown(NOW + 9 * SECOND, "operations:77"))
+    confirm = Tokens.confirm
+
+    def picky(self: Tokens, telling: Telling) -> bool:
+        if telling.name == first:
+            raise Refused("the receiver does not take it", found="status 400")
+        return confirm(self, telling)
+
+    monkeypatch.setattr(Tokens, "confirm", picky)
+    told = again()
+    assert (told.seen, told.claimed) == ((second,), 1)
+    assert told.problem == f"{first}: the receiver does not take it (found status 400)"
+    monkeypatch.undo()
+    assert again().seen == (first,)
 
 
 def test_who_signed_nothing_is_not_said_to_be_somebody(place: Place) -> None:

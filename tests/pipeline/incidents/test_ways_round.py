@@ -203,7 +203,7 @@ def test_ids_that_steer_a_terminal_are_shown_as_they_are(scene: Scene) -> None:
     for step in (opened, asked):
         scene.inject(step, None, log="operations")
     found = scene.incident(name)
-    shown = "\n".join([*status(found, scene.now, PLAIN), *listing([found], scene.now, PLAIN)])
+    shown = "\n".join([*status(found, scene.now, PLAIN), *listing([found], [], scene.now, PLAIN)])
 
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
     assert "ac-\\x1b[2K\\u202e" in shown

@@ -47,4 +47,4 @@ def _next(found: Containment, settings: Settings) -> list[str]:
         return []
     known = next((each.id for key in keys for each in stored(settings).findings if each.subject == key), None)
     seed = f"--key {short_key(keys[0])}" if known is None else f"--finding {known}"
-    return [f"\n→ {plain(opening(seed))}\n"]
+    return [f"\n→ {plain(opening(seed, settings))}\n"]

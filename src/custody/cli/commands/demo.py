@@ -63,7 +63,7 @@ def COMMAND(folder: Path, as_json: bool) -> int:  # noqa: N802
         click.echo(f"{label:<8} {_command()} {question} --store {folder / 'store'}")
     if first is not None:
         seed, more = f"--finding {first.id}", f"--store {folder / 'store'} --keys {folder / 'keys'}"
-        click.echo(f"{'':<8} {opening(seed, more).replace('custody', _command(), 1)}")
+        click.echo(f"{'':<8} {opening(seed, settings, more).replace('custody', _command(), 1)}")
     return 0
 
 

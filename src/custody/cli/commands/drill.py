@@ -71,7 +71,7 @@ def COMMAND(  # noqa: N802
     found: list[tuple[Drill, int | None]] = []
     with tempfile.TemporaryDirectory(prefix="custody-drill-") as thrown_away:
         for each in kinds:
-            place = (folder or Path(thrown_away)) / each
+            place = (folder or Path(thrown_away)).absolute() / each  # settings take paths from their own folder
             if each == "incident":
                 one = _incident(place, wanted[each], secrets.randbelow(SEEDS) if seed is None else seed, as_json)
             else:

@@ -65,18 +65,18 @@ def COMMAND(  # noqa: N802
             click.echo("\n".join(_meant(control, controls)))
         click.echo(findings(shown, style(settings), sample=drawn, suppressed=suppressed), nl=False)
         if not suppressed and control is None and drawn is None:
-            click.echo("".join(_next(chosen)), nl=False)
+            click.echo("".join(_next(chosen, settings)), nl=False)
     failed = fail_on is not None and not suppressed and any(_at_least(each, fail_on) for each in chosen)
     return CODES["findings"] if failed else CODES["done"]
 
 
-def _next(chosen: tuple[Finding, ...]) -> list[str]:
+def _next(chosen: tuple[Finding, ...], settings: Settings) -> list[str]:
     """How to open an incident on the most severe of them that is about a credential."""
     from custody.cli.incident.next_steps import opening
     from custody.reports.safe import plain
 
     first = next((each for each in chosen if each.credential), None)
-    return [] if first is None else [f"\n→ {plain(opening(f'--finding {first.id}'))}\n"]
+    return [] if first is None else [f"\n→ {plain(opening(f'--finding {first.id}', settings))}\n"]
 
 
 def _wanted(found: Finding, rule: str | None, controls: set[str] | None, severity: str | None) -> bool:

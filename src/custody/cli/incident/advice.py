@@ -18,7 +18,7 @@ ADVICE: Mapping[str, str] = {
     "several incidents have an action of this id": LIST,
     "not a time": TIME,
     "no real time": TIME,
-    "nobody can have known it by then": "Give a time that is over, or leave it out: now is the default.",
+    "nobody can have known it by then": "Give a time that is over, or leave it out.",
     "not a text": "Say it in one line of plain text.",
     "no such leaf": LEAVES,
     "not a leaf": LEAVES,

@@ -120,6 +120,7 @@ def _decide(
 
 def _seal(desk: Desk, prepared: Prepared, given: dict[str, object]) -> None:
     """Show what is signed, have it signed, seal it."""
+    from custody.incidents.record.weighing import where
     from custody.ledger.sshsig import MAX_SIGNATURE
     from custody.model.incidents import DECISION_NAMESPACE
     from custody.pipeline.incidents.deciding import decide
@@ -139,6 +140,7 @@ def _seal(desk: Desk, prepared: Prepared, given: dict[str, object]) -> None:
     if written is not None:
         _write(Path(str(written)), prepared, as_json=bool(given["as_json"]))
         return
+    action = prepared.incident.action(str(getattr(prepared.step, "action", "")))
     for line in _summary(prepared, desk.now()):
         click.echo(line, err=True)
     for shown in filter(None, (prepared.about, prepared.text)):
@@ -149,7 +151,8 @@ def _seal(desk: Desk, prepared: Prepared, given: dict[str, object]) -> None:
         else read_bounded(Path(str(path)), MAX_SIGNATURE)
     )
     found = decide(desk, prepared, armored)
-    tell(found, desk.settings, as_json=bool(given["as_json"]))
+    at = "" if action is None else where(action, desk.now()).value
+    tell(found, desk.settings, as_json=bool(given["as_json"]), at=at)
 
 
 def _summary(prepared: Prepared, now: int) -> Iterator[str]:

@@ -25,7 +25,7 @@ def LIST(settings: Settings, as_json: bool) -> None:  # noqa: N802
         unread = [{"log": each.log, "index": each.index} for each in record.unread]
         emit({"incidents": [fields(each, now) for each in record.incidents], "unread": unread})
         return
-    click.echo("\n".join(listing(record.incidents, now, style(settings))))
+    click.echo("\n".join(listing(record.incidents, record.unread, now, style(settings))))
 
 
 @click.command("status")

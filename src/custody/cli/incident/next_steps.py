@@ -6,16 +6,28 @@ from collections.abc import Iterator
 
 from custody.cli.approving.summary import lasting
 from custody.incidents.record.folding import Where
-from custody.model.incidents import Asked, Closed, Decided, Done, Opened, Step
+from custody.model.incidents import Asked, Closed, Decided, Done, Opened, Reopened, Step
 from custody.reports.words import stamp
+from custody.settings.catalog import Settings
 
 SIGNED = "--reason TEXT --sign-with KEY"
-OPEN = "--title TEXT --reason TEXT"
+SIGNED_OPEN = f"--title TEXT {SIGNED}"
+
+UNSIGNED = (
+    "a signature: ask again with --sign-with KEY; where the incident was opened without allowed signers, open another "
+    "with --signers FILE"
+)
 
 
-def opening(seed: str, more: str = "") -> str:
-    """The command that opens an incident; ``seed`` is ``--finding ID`` or ``--key KEY``, ``more`` the settings."""
-    return f"custody incident open {seed} {OPEN}{f' {more}' if more else ''}"
+def opening(seed: str, settings: Settings, more: str = "") -> str:
+    """The command that opens an incident; ``seed`` is ``--finding ID`` or ``--key KEY``, ``more`` the folders.
+
+    Who may approve and whose the keys are is sealed with the opening and cannot be handed over later. So the files of
+    both are asked for wherever ``settings`` name none.
+    """
+    files = (("--response FILE", settings.response), ("--signers FILE", settings.signers))
+    missing = [option for option, named in files if named is None]
+    return " ".join(["custody incident open", seed, SIGNED_OPEN, *missing, *([more] if more else [])])
 
 
 def needs(step: Step, at: str) -> Iterator[tuple[str, str]]:
@@ -37,7 +49,7 @@ def needs(step: Step, at: str) -> Iterator[tuple[str, str]]:
         denied = ", ".join(each.id for each in step.decision.policies)
         yield "because", f"{denied} forbids it" if denied else "no policy allows it"
         if step.decision.context.get("signed") == "false":
-            yield "needs", "a signature: ask again with --sign-with KEY"
+            yield "needs", UNSIGNED
 
 
 def commands(step: Step, at: str) -> tuple[str, ...]:
@@ -51,6 +63,8 @@ def commands(step: Step, at: str) -> tuple[str, ...]:
             )
         case Asked():
             return _asked(step, at)
+        case Decided(verdict="grant") if at in (Where.DONE, Where.UNAPPROVED):
+            return (*_review(step.action, at), f"custody incident show {step.incident}")
         case Decided(verdict="grant"):
             return (
                 f"custody incident status {step.incident}",
@@ -59,12 +73,18 @@ def commands(step: Step, at: str) -> tuple[str, ...]:
         case Decided(verdict="deny"):
             return (f"custody incident settle {step.action} --how withdrawn {SIGNED}",)
         case Done():
-            review = f"custody incident review {step.action} --verdict justified {SIGNED}"
-            return (*((review,) if at == Where.UNAPPROVED else ()), f"custody incident show {step.incident}")
+            return (*_review(step.action, at), f"custody incident show {step.incident}")
+        case Reopened():
+            return (f"custody incident show {step.incident}",)
         case Closed():
             return (f"custody pack --incident {step.incident} -o FILE.zip",)
         case _:
             return ()
+
+
+def _review(action: str, at: str) -> tuple[str, ...]:
+    """How somebody else reviews what was done without approval."""
+    return (f"custody incident review {action} --verdict justified {SIGNED}",) if at == Where.UNAPPROVED else ()
 
 
 def _asked(step: Asked, at: str) -> tuple[str, ...]:

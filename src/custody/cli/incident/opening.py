@@ -39,7 +39,7 @@ def seeded(function: Callable[P, R]) -> Callable[P, R]:
 @click.option("--title", required=True, metavar="TEXT", help="What it is, in a few words.")
 @click.option("--severity", type=click.Choice([each.value for each in Severity]), default="high", show_default=True)
 @reason
-@click.option("--aware", metavar="TIME", help="When people came to know of it, RFC 3339.  [default: now]")
+@click.option("--aware", metavar="TIME", help="When people came to know of it, RFC 3339.")
 @seeded
 @sign_with
 @options.responding

@@ -31,8 +31,8 @@ from custody.reports.terminal.style import Style
 from custody.reports.words import counted, stamp
 
 
-def listing(every: Sequence[Incident], now: int, style: Style) -> Iterator[str]:
-    """Every incident in a few lines."""
+def listing(every: Sequence[Incident], unread: Sequence[LeafRef], now: int, style: Style) -> Iterator[str]:
+    """Every incident in a few lines, and how many sealed steps could not be read."""
     yield style.strong("INCIDENTS")
     for each in every:
         yield ""
@@ -43,6 +43,9 @@ def listing(every: Sequence[Incident], now: int, style: Style) -> Iterator[str]:
         yield from row("actions", told or "none was asked for")
     yield ""
     yield counted(len(every), "incident")
+    if unread:
+        places = ", ".join(f"{each.log}:{each.index}" for each in unread[:8]) + (", …" if len(unread) > 8 else "")
+        yield f"{counted(len(unread), 'sealed step')} could not be read, and changes nothing: {places}"
 
 
 def status(incident: Incident, now: int, style: Style) -> Iterator[str]:

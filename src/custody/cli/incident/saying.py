@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from custody.pipeline.incidents.sealing import Sealed
 
 
-def tell(sealed: Sealed, settings: Settings, *, as_json: bool) -> None:
-    """A sealed step, for people or for programs."""
+def tell(sealed: Sealed, settings: Settings, *, as_json: bool, at: str = "") -> None:
+    """A sealed step, for people or for programs; ``at`` is how far its action was (a value of ``Where``)."""
     from custody.pipeline.incidents.sealing import fields_of
 
-    put(sealed, settings, fields_of(sealed), as_json=as_json)
+    put(sealed, settings, fields_of(sealed), at=at, as_json=as_json)
 
 
 def put(
@@ -26,6 +26,7 @@ def put(
     fields: dict[str, object],
     more: Sequence[tuple[str, str]] = (),
     *,
+    at: str = "",
     as_json: bool,
 ) -> None:
     """The same with ``fields`` for programs, and ``more`` rows for people."""
@@ -36,6 +37,6 @@ def put(
     if as_json:
         emit(fields)
     else:
-        click.echo(sealed_lines(sealed, more, str(fields.get("where", ""))))
+        click.echo(sealed_lines(sealed, more, str(fields.get("where", at))))
     if sealed.sealed:
         afterwards(settings)

@@ -50,7 +50,7 @@ def answers(grounds: Grounds, incident: Incident, scope: Scope, outcomes: Sequen
         _changed(outcomes),
         conduct.inside(grounds, incident, outcomes),
         _verified(incident, outcomes),
-        surviving.survives(grounds, incident, scope, known, [each for each in outcomes if each.action not in over]),
+        surviving.survives(grounds, incident, scope, known, outcomes, over),
         _touched(scope, known),
         exposure.judged(points),
     )

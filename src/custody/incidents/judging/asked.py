@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from custody.incidents.judging.endings import Asking, Window
 from custody.incidents.judging.giving import Times
 from custody.incidents.record.folding import Action, Heard, Incident, lapses
 from custody.incidents.record.weighing import denied, granted, refused
 from custody.incidents.scope.grounds import Grounds, descendants
-from custody.incidents.scope.seeds import of_name
 from custody.model.broker_terms import Verdict
 from custody.model.incidents import ActionKind, Done
 from custody.model.times import microseconds
@@ -29,34 +28,38 @@ def said_at(heard: Heard) -> int:
     return heard.at if told is None else told
 
 
-def asking(grounds: Grounds, incident: Incident, action: Action, tainted: frozenset[str]) -> Asking:
+Of = Mapping[str, Iterable[str]]
+"""The credentials of each target of an action."""
+
+
+def asking(grounds: Grounds, incident: Incident, action: Action, of: Of, tainted: frozenset[str]) -> Asking:
     """The times that the end of a target is held against."""
     others = [each for each in incident.actions if each.id != action.id and _same_end(each, action)]
     return Asking(
         asked=action.asked.at,
         done=done_at(action),
-        again=_again(grounds, incident, action),
+        again=_again(grounds, incident, action, of),
         earlier=any(min((each.at for each in one.done), default=EVER) < action.asked.at for one in others),
-        others=frozenset(descendants(grounds.engine, _shared(grounds, action, (one for one in others if one.done)))),
+        others=frozenset(descendants(grounds.engine, _shared(of, (one for one in others if one.done)))),
         tainted=tainted,
     )
 
 
-def _again(grounds: Grounds, incident: Incident, action: Action) -> dict[str, tuple[Window, ...]]:
+def _again(grounds: Grounds, incident: Incident, action: Action, of: Of) -> dict[str, tuple[Window, ...]]:
     """When each credential might be enabled again: only those of the targets that were asked for, each in its time."""
     found: dict[str, tuple[Window, ...]] = {}
     for each in incident.actions:
         since = allowed_since(each) if each.request.kind is ActionKind.ENABLE else None
         if since is not None and each.asked.at >= action.asked.at:
-            for key in descendants(grounds.engine, _shared(grounds, action, [each])):
+            for key in descendants(grounds.engine, _shared(of, [each])):
                 found[key] = (*found.get(key, ()), (since, lapses(each.request)))
     return found
 
 
-def _shared(grounds: Grounds, action: Action, others: Iterable[Action]) -> list[str]:
-    """The credentials of the targets of ``action`` that one of ``others`` is about, too."""
-    names = {name for each in others for name in each.request.targets} & set(action.request.targets)
-    return [key for name in sorted(names) for key in of_name(grounds, name)]
+def _shared(of: Of, others: Iterable[Action]) -> list[str]:
+    """The credentials of the targets in ``of`` that one of ``others`` is about, too."""
+    names = {name for each in others for name in each.request.targets} & of.keys()
+    return [key for name in sorted(names) for key in of[name]]
 
 
 def _same_end(other: Action, action: Action) -> bool:
@@ -79,7 +82,7 @@ def allowed_since(action: Action) -> int | None:
 
 def times_of(action: Action) -> Times:
     """The times of an action that gives or takes."""
-    return Times(asked=action.asked.at, done=done_at(action), until=moment_of(action.request.until))
+    return Times(asked=action.asked.at, done=done_at(action), until=moment_of(action.request.until), sealed=True)
 
 
 def moment_of(told: str | None) -> int | None:

@@ -67,8 +67,9 @@ def _cited(
     grounds: Grounds, incident: Incident, scope: Scope, subject: Subject, outcomes: Sequence[Outcome]
 ) -> Iterator[Judged]:
     """What each cited record that shows such a change says."""
-    deeds = _deeds(grounds, incident, subject, outcomes)
-    for heard in claims_of(incident, subject, Item.CAUSE_REMOVED):
+    claims = claims_of(incident, subject, Item.CAUSE_REMOVED)
+    deeds = _deeds(grounds, incident, subject, outcomes) if claims else frozenset()
+    for heard in claims:
         assert isinstance(heard.step, Claimed)
         for leaf in (each for each in heard.step.cites if each.log == LOG):
             grounds.attach(None)
@@ -161,12 +162,12 @@ def _lasts(grounds: Grounds, incident: Incident, change: Change, leaf: int) -> s
     """To take away what refuses or limits takes nothing; nor does what was given again, or given in another way."""
     limits = change.effect.startswith("boundary.") or any(word in change.what.casefold() for word in giving.REFUSING)
     every = giving.grants(grounds, [change.key])
+    since = min(change.time, incident.opened.at)
     gone = [each for each in every if each.end_leaf == leaf and each.until is not None and not each.may_refuse]
     if limits or not change.effect.endswith(TAKES) or not gone:
         return "that it takes something away is not judged"
-    since = min(change.time, incident.opened.at)
     given = (each for each in every if (each.since or 0) >= since and each.until is None)
-    wider = [each for each in given if each.kind not in giving.LIMITS]
+    wider = [each for each in given if each.kind not in giving.LIMITS] + giving.behind(grounds, every, since)
     return f"{wider[0].told} was given since" if wider else None
 
 

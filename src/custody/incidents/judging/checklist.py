@@ -126,11 +126,20 @@ def _old_ended(asked: Asked) -> Judged:
     late = [key for key in known.credentials if known.verdicts[key].state is State.VIOLATED]
     if worst.state != State.PROVED:
         told = f"{told}; {worst.text}"[:400]
+    elif not late and (bad := _violated(asked)):
+        told = f"{told}; over by now, violated before: {', '.join(bad)}"
     elif late:
         told = f"{told}, {'one' if len(late) == 1 else len(late)} of them late: {_first(each, late[0])}"
     left = endings.surviving(known) if worst.state != State.PROVED else ()
     lines = [f"{one.state}: {one.text}" for one in each if one.state != State.PROVED][:100]
     return saying.together(Item.OLD_ENDED, each, told, [*lines, *(f"session: {name}" for name in left)] or [told])
+
+
+def _violated(asked: Asked) -> list[str]:
+    """The actions on it that are violated, as a session that ran out since had a success after them."""
+    ends = [each for each in asked.incident.actions if each.request.kind in ENDING]
+    own = {each.id for each in ends if asked.subject.name in each.request.targets}
+    return [one.action for one in asked.outcomes if one.action in own and one.judged.state == State.VIOLATED]
 
 
 def _first(each: Iterable[Judged], key: str) -> str:

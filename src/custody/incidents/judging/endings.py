@@ -41,6 +41,8 @@ _SOURCES = (
     "SELECT p.leaf, min(p.source) FROM parts p WHERE p.leaf IN (SELECT unnest(?)) GROUP BY p.leaf ORDER BY p.leaf"
 )
 EXPIRED = "credential.expire"
+EXPIRES = ("aws_akid:", "k8s_cred:")
+"""Keys that carry their expiry, so that whoever checks one refuses it from then on."""
 _ACTORS = """
     SELECT DISTINCT p.leaf, p.key FROM parts p
     WHERE p.leaf IN (SELECT unnest(?)) AND p.stage = 'use' AND p.key IS NOT NULL ORDER BY p.leaf, p.key
@@ -188,14 +190,26 @@ def quiet(facts: Facts, key: str, by: int | None = None) -> bool:
     return len(logs) == 1 and None not in logs and (last is None or last[0] <= max(closed))
 
 
+def late_but_over(facts: Facts, key: str) -> bool:
+    """Whether what outlived its end is over by now: its sessions closed, or whoever checks it sees that it expired."""
+    found, last = facts.credentials[key], facts.last.get(key)
+    if quiet(facts, key):
+        return True
+    if not found.expired or not key.startswith(EXPIRES) or any(each.key == key for each in facts.sessions):
+        return False
+    disputed = found.end_disputed or found.use_disputed or found.issue_disputed
+    return not disputed and (last is None or last[0] <= (found.not_after or 0))
+
+
 def over_now(question: str, facts: Facts, key: str) -> Judged:
     """Whether a credential is over as of the records, however late: what outlived its end may be over by now, too."""
     found, verdict = facts.credentials[key], facts.verdicts[key]
     judged = saying.of_verdict(question, verdict, f"{key}: {verdict.text}")
     if verdict.state is State.VIOLATED:
-        if not quiet(facts, key):
+        if not late_but_over(facts, key):
             return judged
-        told = f"{judged.text}; every session of it was seen to close, and no success came since"
+        how = "every session of it was seen to close" if quiet(facts, key) else f"it expired at {text(found.not_after)}"
+        told = f"{judged.text}; {how}, and no success came since"
         return saying.proved(question, told, Basis.ISSUER_ENFORCED, judged.leaves)
     if found.alive:
         until = "" if found.not_after is None else f" until {text(found.not_after)}"

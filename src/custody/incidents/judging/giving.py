@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from custody.chains.credentials import PROPAGATION
-from custody.incidents.judging import endings, saying
-from custody.incidents.scope.grounds import MOST, SKEW, Credential, Grounds, chosen, credentials, descendants, refs
+from custody.incidents.judging import endings, made, saying
+from custody.incidents.scope.grounds import (
+    MOST,
+    SKEW,
+    Credential,
+    Grounds,
+    apart,
+    chosen,
+    credentials,
+    descendants,
+    refs,
+)
 from custody.model.incident_view import Judged
 from custody.model.times import duration, text
 from custody.model.verdicts import Basis, Best, State, Verdict
@@ -24,27 +34,23 @@ _BEHIND = """
     SELECT g.principal, g.kind, coalesce(g.what, ''), coalesce(g.through, ''), g.since, g.until, g.since_how, g.leaf,
            g.end_leaf, g.by_key
     FROM grants g WHERE g.since >= ? AND g.until IS NULL AND g.kind NOT IN ('trust', 'boundary')
+      AND EXISTS (SELECT 1 FROM unnest(?) h(what)
+                  WHERE ends_with(g.principal, ':' || h.what) OR ends_with(g.principal, '/' || h.what))
     ORDER BY g.principal, g.kind, 3, 4, g.since, g.leaf LIMIT 10001
 """
-"""What was given since: to the groups of a principal, too, and the texts of the policies and roles that it has."""
+"""What was given since to the groups, policies and roles that a principal has: the texts of these, too."""
 _OF_PRINCIPALS = """
     SELECT c.key FROM credentials c WHERE c.subject IN (SELECT unnest(?)) ORDER BY c.key LIMIT 10001
 """
 _MADE_BY = "SELECT m.leaf, m.by_key FROM made m WHERE m.leaf IN (SELECT unnest(?)) ORDER BY m.leaf, m.by_key"
-_MADE_WITH = """
-    SELECT m.what, min(m.by_key), min(m.time), min(m.leaf) FROM made m
-    WHERE m.effect = 'key.create' AND m.by_key IN (SELECT unnest(?)) GROUP BY m.what ORDER BY m.what
-"""
-_MAKERS = """
-    SELECT m.what, m.by_key FROM made m WHERE m.effect = 'key.create' AND m.what IN (SELECT unnest(?))
-    ORDER BY m.what, m.by_key
-"""
 TEXTS = ("inline", "trust", "boundary")
 """Grants that are a text of their own: that one was written shows a change, and not that it is less."""
 LIMITS = ("trust", "boundary")
 """Kinds that give nothing by themselves."""
 REFUSING = ("deny", "quarantine")
 """Words in the names of policies that refuse: to take one away takes nothing."""
+SHIPPED = ":iam::aws:policy/"
+"""Stands in the names of policies that AWS wrote: what these are called they do."""
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):
@@ -69,7 +75,17 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     @property
     def may_refuse(self) -> bool:
         """Whether it is a policy of somebody's own, whose text may refuse as well as allow: it is not judged."""
-        return self.kind == "inline" or (self.kind == "managed" and ":iam::aws:policy/" not in self.what)
+        return self.kind == "inline" or (self.kind == "managed" and SHIPPED not in self.what)
+
+    @property
+    def named_to_refuse(self) -> bool:
+        """Whether its name says that it refuses: nothing is taken away with it. A name proves nothing of its text."""
+        return any(word in self.what.casefold() for word in REFUSING)
+
+    @property
+    def gives(self) -> bool:
+        """Whether it may give something: all do but what limits, and policies of AWS that are named to refuse."""
+        return self.kind not in LIMITS and not (self.named_to_refuse and SHIPPED in self.what)
 
     @property
     def told(self) -> str:
@@ -78,11 +94,15 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """When it was asked for, when it is said to have been done, and by when it had to be over (µs; None: never)."""
+    """When it was asked for, when it is said to have been done, and by when it had to be over (µs; None: never).
+
+    ``sealed`` says that it was asked at that time by the clock of this machine, which may differ from that of a log.
+    """
 
     asked: int
     done: int | None = None
     until: int | None = None
+    sealed: bool = False
 
 
 def grants(grounds: Grounds, principals: Iterable[str]) -> list[Grant]:
@@ -98,16 +118,24 @@ def narrowed(
     What is left may give the same: then it only indicates.
     What a credential in ``tainted`` took away does not count, nor does the end of a policy that only refuses.
     """
-    own = _by(grounds, tainted)
-    every = [one for one in grants(grounds, principals) if not own(one.end_leaf) and not _refuses(one)]
-    behind = msgspec.convert(grounds.engine.rows(_BEHIND, [times.asked]), list[Grant])
+    found = grants(grounds, principals)
+    own = _by(grounds, (one.end_leaf for one in found), tainted)
+    every = [one for one in found if one.end_leaf not in own]
+    since = behind(grounds, every, times.asked)
     return [
-        _narrowed(question, name, [one for one in every if one.principal == name], behind, times) for name in principals
+        _narrowed(question, name, [one for one in every if one.principal == name], since, times) for name in principals
     ]
 
 
-def _narrowed(question: str, name: str, every: Sequence[Grant], behind: Sequence[Grant], times: Times) -> Judged:
-    taken = [one for one in every if one.until is not None and one.until >= times.asked and one.kind not in LIMITS]
+def behind(grounds: Grounds, held: Iterable[Grant], since: int) -> list[Grant]:
+    """What was given since (µs) to the groups, policies and roles of the grants in ``held`` that stand."""
+    names = sorted({one.what for one in held if one.until is None and one.what and one.gives})
+    return msgspec.convert(grounds.engine.rows(_BEHIND, [since, names]), list[Grant]) if names else []
+
+
+def _narrowed(question: str, name: str, every: Sequence[Grant], since: Sequence[Grant], times: Times) -> Judged:
+    ended = [one for one in every if one.until is not None and one.until >= times.asked]
+    taken = [one for one in ended if one.kind not in LIMITS and not one.named_to_refuse]
     given = {(one.same, one.since) for one in every}
     gone = [one for one in taken if (one.same, one.until) not in given]
     for one in gone:
@@ -115,15 +143,15 @@ def _narrowed(question: str, name: str, every: Sequence[Grant], behind: Sequence
         if again and again[-1].until is None:
             told = f"{one.told} was taken away at {text(one.until)}, and given again at {text(again[-1].since)}"
             return saying.violated(question, told, refs(one.end_leaf, again[-1].leaf))
-    wider = [one for one in every if (one.since or 0) >= times.asked and one.until is None and one.kind not in LIMITS]
-    held = [one.what for one in every if one.until is None and one.what]
-    wider += [one for one in behind if any(one.principal.endswith((f":{what}", f"/{what}")) for what in held)]
+    stands = [one for one in every if one.until is None and one.gives]
+    wider = [one for one in stands if (one.since or 0) >= times.asked]
+    held = tuple(f"{mark}{one.what}" for one in stands if one.what for mark in ":/")
+    wider += [one for one in since if one.principal.endswith(held)]
     if gone and wider:
         told = f"{gone[0].told} was taken away at {text(gone[0].until)}, and {wider[0].told} given since"
         told += "; that this is less is not judged"
         leaves = refs(*(one.end_leaf for one in gone), *(one.leaf for one in wider))
         return saying.unproven(question, told, Best.INDICATED, leaves)
-    stands = [one for one in every if one.until is None and one.kind not in LIMITS]
     if gone and stands:
         told = f"{gone[0].told} was taken away at {text(gone[0].until)}, and {stands[0].told} stands"
         told += "; that this does not give the same is not judged"
@@ -144,18 +172,11 @@ def _narrowed(question: str, name: str, every: Sequence[Grant], behind: Sequence
     return _nothing(question, f"no change of what {name} may do was recorded", times, str(grants_of(name)))
 
 
-def _refuses(one: Grant) -> bool:
-    return any(word in one.what.casefold() for word in REFUSING)
-
-
-def _by(grounds: Grounds, tainted: frozenset[str]) -> Callable[[int | None], bool]:
-    """Tells whether a change was made with one of ``tainted``."""
-
-    def own(leaf: int | None) -> bool:
-        rows = [] if leaf is None else grounds.engine.rows(_MADE_BY, [[leaf]])
-        return any(str(key) in tainted for _, key in rows)
-
-    return own
+def _by(grounds: Grounds, leaves: Iterable[int | None], tainted: frozenset[str]) -> frozenset[int]:
+    """Those of ``leaves`` that tell of a change which was made with one of ``tainted``."""
+    given = sorted({leaf for leaf in leaves if leaf is not None})
+    rows = grounds.engine.rows(_MADE_BY, [given]) if given else []
+    return frozenset(int(str(leaf)) for leaf, key in rows if str(key) in tainted)
 
 
 def given(
@@ -205,9 +226,10 @@ def times_given(
 
 def first_taken(grounds: Grounds, principals: Sequence[str], times: Times, tainted: frozenset[str]) -> int | None:
     """When the first of what ``narrowed`` counts was taken away (µs), None where nothing was."""
-    own = _by(grounds, tainted)
     every = [one for one in grants(grounds, principals) if one.until is not None and one.until >= times.asked]
-    ends = [one.until for one in every if one.kind not in LIMITS and not _refuses(one) and not own(one.end_leaf)]
+    taken = [one for one in every if one.kind not in LIMITS and not one.named_to_refuse]
+    own = _by(grounds, (one.end_leaf for one in taken), tainted)
+    ends = [one.until for one in taken if one.end_leaf not in own]
     return min((each for each in ends if each is not None), default=None)
 
 
@@ -251,33 +273,6 @@ def _over(question: str, told: str, ended: int, times: Times, basis: Basis, leav
         late = f"{told}, and ended at {text(ended)}, {duration(ended - times.until)} after its time"
         return saying.violated(question, late, leaves)
     return saying.proved(question, f"{told}, and ended at {text(ended)}, by its time", basis, leaves)
-
-
-def makers(grounds: Grounds, keys: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The credentials with which each of ``keys`` was made."""
-    found: dict[str, frozenset[str]] = {}
-    for key, by in chosen(grounds.engine, _MAKERS, keys):
-        found[str(key)] = found.get(str(key), frozenset()) | {str(by)}
-    return found
-
-
-def keys_left(grounds: Grounds, question: str, keys: Iterable[str]) -> list[Judged]:
-    """Long-lived keys that were made with ``keys``, or with such a key, and of which nothing shows that they are over.
-
-    They descend from nothing, and whoever made them may have had a reason to: that one is left only indicates.
-    """
-    left: list[Judged] = []
-    known, new = set(keys), set(keys)
-    while new:
-        rows = msgspec.convert(chosen(grounds.engine, _MADE_WITH, new), list[tuple[str, str, int, int]])
-        new = {key for key, *_ in rows} - known
-        ends = endings.verdicts(grounds.engine, new)
-        for key, by, time, leaf in rows:
-            if key in new and (key not in ends or ends[key].state is not State.PROVED):
-                told = f"{key} was made with {by} at {text(time)}, and nothing shows that it is over"
-                left.append(saying.unproven(question, told, Best.INDICATED, refs(leaf)))
-        known |= new
-    return left
 
 
 def renewed(
@@ -324,18 +319,24 @@ def _new(
         and each.key.partition(":")[0] in kinds
         and (each.not_after is None or not lasting)
     ]
-    made = makers(grounds, (each.key for each in new))
-    return had, [each for each in new if not made.get(each.key, frozenset()) & below]
+    by = made.makers(grounds, (each.key for each in new))
+    return had, [each for each in new if not by.get(each.key, frozenset()) & below]
 
 
 def _renewed(
     grounds: Grounds, question: str, name: str, keys: Sequence[str], times: Times, below: frozenset[str]
 ) -> Judged:
     had, new = _new(grounds, keys, times, below)
-    kept = [each for each in new if each.end_time is None]
+    kept = [each for each in new if each.end_time is None and not each.end_disputed]
+    measured = apart(grounds, {each.source for each in kept if each.source}) - SKEW if times.sealed and kept else 0
+    sure = [each for each in kept if (each.issued_at or 0) >= times.asked + measured]
     if kept:
-        told = f"{name}: {kept[0].key} was issued at {text(kept[0].issued_at)}"
-        return saying.proved(question, told, Basis.OBSERVED, refs(kept[0].issue_leaf))
+        first = (sure or kept)[0]
+        told = f"{name}: {first.key} was issued at {text(first.issued_at)}"
+        if sure:
+            return saying.proved(question, told, Basis.OBSERVED, refs(first.issue_leaf))
+        told += f", about when it was asked; the clocks may be {duration(measured + SKEW)} apart"
+        return saying.unproven(question, told, Best.INDICATED, refs(first.issue_leaf))
     if new:
         told = f"{name}: {new[0].key} was issued at {text(new[0].issued_at)}, and a record ends it, too"
         return saying.unproven(question, told, Best.INDICATED, refs(new[0].issue_leaf, new[0].end_leaf))

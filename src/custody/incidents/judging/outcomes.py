@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from custody.chains.search import LIMIT
-from custody.incidents.judging import endings, giving, saying
+from custody.incidents.judging import endings, giving, made, saying
 from custody.incidents.judging.asked import asked_for, asking, times_of
 from custody.incidents.judging.endings import Asking, Facts, Window
 from custody.incidents.record.folding import Action, Incident, Where
@@ -33,7 +33,8 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     """What an action is about: the credentials of each target, and all of these with their exact descendants.
 
     ``nobody`` are targets of which no credential was read; ``cut_off`` says that there are more than are looked at.
-    ``later`` are credentials that a target got since it was asked, and that do not descend from what it had.
+    ``later`` are credentials that a target got since it was asked, and that do not descend from what it had; ``below``
+    is all that it had and that descends from it, whether it could be used when it was asked or not.
     """
 
     of: dict[str, tuple[str, ...]]
@@ -41,6 +42,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     nobody: tuple[str, ...]
     cut_off: bool
     later: tuple[Credential, ...] = ()
+    below: frozenset[str] = frozenset()
 
 
 def outcomes(grounds: Grounds, incident: Incident, scope: Scope | None = None) -> tuple[Outcome, ...]:
@@ -77,10 +79,11 @@ def targets(grounds: Grounds, action: Action) -> Targets:
     every = sorted({key for keys in of.values() for key in keys})
     known = credentials(grounds.engine, every[:MOST])
     before = [key for key, each in known.items() if _named(key, of) or _before(each, action.asked.at)]
-    alive = [key for key in before if _lived(known[key], action.asked.at)] or before
-    below = descendants(grounds.engine, alive)
+    below = descendants(grounds.engine, before)
     found = credentials(grounds.engine, below)
-    members = [key for key, each in found.items() if key in alive or _lived(each, action.asked.at)]
+    lasting = _lasting(grounds, found, action.asked.at)
+    lived = {key for key, each in found.items() if key in lasting or _lived(each, action.asked.at)}
+    members = [key for key in found if key in lived or (key in before and not lived.intersection(before))]
     nobody = tuple(name for name, keys in of.items() if not set(keys) & set(known))
     later = [each for key, each in known.items() if key not in before and key not in below]
     return Targets(
@@ -89,6 +92,7 @@ def targets(grounds: Grounds, action: Action) -> Targets:
         nobody=nobody,
         cut_off=len(every) > MOST or len(below) >= MOST or any(len(keys) == LIMIT for keys in of.values()),
         later=tuple(later),
+        below=frozenset(below),
     )
 
 
@@ -118,9 +122,11 @@ def over_by_now(grounds: Grounds, action: Action) -> bool:
     known = facts(grounds, meant.members)
     if meant.nobody or meant.later or meant.cut_off or not known.credentials:
         return False
+    if action.request.kind is ActionKind.CONTAIN and _made(grounds, "", meant, ()).left:
+        return False
     proved = (key for key, each in known.verdicts.items() if each.state is State.PROVED)
     over = {key for key in proved if known.credentials[key].over is not None}
-    return all(key in over or endings.quiet(known, key) for key in known.credentials)
+    return all(key in over or endings.late_but_over(known, key) for key in known.credentials)
 
 
 def _outcome(
@@ -129,7 +135,7 @@ def _outcome(
     question = f"{action.request.kind} {action.id}"
     meant = targets(grounds, action)
     strangers, tainted = tainted | inside, tainted | frozenset(meant.members)
-    times = asking(grounds, incident, action, strangers)
+    times = asking(grounds, incident, action, meant.of, strangers)
     match action.request.kind:
         case ActionKind.CONTAIN | ActionKind.REVOKE:
             found = _ended(grounds, question, meant, times, action, tainted, asked_for(incident, action))
@@ -148,9 +154,11 @@ def _outcome(
 def _narrowed(
     grounds: Grounds, question: str, meant: Targets, times: Asking, action: Action, tainted: frozenset[str]
 ) -> Outcome:
-    names = [one for target in meant.of for one in _principals(grounds, meant, target)]
+    of = {target: _principals(grounds, keys, target) for target, keys in meant.of.items()}
+    names = [one for every in of.values() for one in every]
     each = giving.narrowed(grounds, question, names, times_of(action), tainted)
-    each += [_nobody(question, name, times) for name in meant.nobody if ":" not in name]
+    for name in (name for name, every in of.items() if not every):
+        each.append(_nobody(question, name, times, "credential" if name in meant.nobody else "principal"))
     return _of(action, question, each, giving.first_taken(grounds, names, times_of(action), tainted))
 
 
@@ -160,8 +168,8 @@ def _given(
     """Of every target: what one of them got is not what another got."""
     each: list[Judged] = []
     first: list[int] = []
-    for name in meant.of:
-        names, keys = _principals(grounds, meant, name), [name] if ":" in name else []
+    for name, own in meant.of.items():
+        names, keys = _principals(grounds, own, name), [name] if ":" in name else []
         if not names:
             each.append(_nobody(question, name, times))
             continue
@@ -172,8 +180,7 @@ def _given(
 
 def given_at(grounds: Grounds, action: Action, name: str) -> list[int]:
     """When a target was given access since it was asked, by the logs (µs), whoever gave it."""
-    meant = targets(grounds, action)
-    keys, names = [name] if ":" in name else [], _principals(grounds, meant, name)
+    keys, names = [name] if ":" in name else [], _principals(grounds, of_name(grounds, name), name)
     return giving.times_given(grounds, keys, names, times_of(action), frozenset())
 
 
@@ -204,16 +211,18 @@ def _ended(
     known = facts(grounds, meant.members)
     each = [endings.ending(question, known, key, times) for key in sorted(known.credentials)]
     each += [_nobody(question, name, times) for name in meant.nobody]
-    each += _later(grounds, question, meant, tainted, renewing)
+    found = _got(grounds, question, meant, tainted)
+    each += [*found.left, *_later(question, meant, found.below, renewing)]
     if action.request.kind is ActionKind.CONTAIN:
-        each += giving.keys_left(grounds, question, known.credentials)
+        others = _made(grounds, question, meant, found.below)
+        each, found = [*each, *others.left], found.and_also(others)
     if meant.cut_off:
         each.append(saying.unproven(question, f"there are more than {MOST} credentials to look at"))
     if not each:
         each.append(_nobody(question, ", ".join(action.request.targets), times))
     judged = saying.together(question, each, parts=_parts(each))
-    ends = [found.over for found in known.credentials.values()]
-    records = {key: found.ended for key, found in known.credentials.items() if found.ended is not None}
+    ends = [found.last, *(one.over for one in known.credentials.values())]
+    records = {key: one.ended for key, one in known.credentials.items() if one.ended is not None}
     whole = judged.state == State.PROVED
     return Outcome(
         action=action.id,
@@ -226,29 +235,42 @@ def _ended(
     )
 
 
+def _made(grounds: Grounds, question: str, meant: Targets, judged: Iterable[str]) -> made.Made:
+    """What became of the long-lived keys that were made with the targets, and with what had run out by then, too.
+
+    ``judged`` are keys of the targets that are looked at by themselves: of these only what was made with them.
+    """
+    return made.with_them(grounds, question, meant.below.union(*meant.of.values(), judged))
+
+
+def _got(grounds: Grounds, question: str, meant: Targets, tainted: frozenset[str]) -> made.Made:
+    """What became of the credentials that a target got since it was asked, with what had to end.
+
+    That is never what was asked for; that they are over, too, is answer enough.
+    """
+    makers = made.makers(grounds, (each.key for each in meant.later))
+    roots = {}
+    for each in meant.later:
+        by = min(makers.get(each.key, frozenset()) & tainted, default=None)
+        if by is not None or each.key in tainted:
+            why = f"of it was made with {by or 'one of the incident'} at {text(each.since)}"
+            roots[each.key] = (why, refs(each.issue_leaf, each.first_use_leaf))
+    return made.became(grounds, question, roots)
+
+
 def _later(
-    grounds: Grounds,
-    question: str,
-    meant: Targets,
-    tainted: frozenset[str],
-    renewing: Mapping[str, tuple[Window, ...]] | None,
+    question: str, meant: Targets, judged: frozenset[str], renewing: Mapping[str, tuple[Window, ...]] | None
 ) -> list[Judged]:
     """Credentials that a target which is a name got after it was asked, and that nothing shows to be asked for.
 
     The holder may have them, or whoever it was that had to be shut out: so the end of the old ones is not the answer.
-    One that was made with what had to end is never what was asked for; that it is over, too, is answer enough.
-    ``renewing`` are the times in which each target might get new ones; None: that itself was asked for.
+    ``judged`` are those that had to end themselves. ``renewing`` are the times in which each target might get new ones;
+    None: that itself was asked for.
     """
-    made = giving.makers(grounds, (each.key for each in meant.later))
-    ends = endings.verdicts(grounds.engine, made)
     found = []
-    for each in meant.later:
-        by = min(made.get(each.key, frozenset()) & tainted, default=None)
+    for each in (one for one in meant.later if one.key not in judged):
         told = None
-        if by is not None or each.key in tainted:
-            over = each.key in ends and ends[each.key].state is State.PROVED
-            told = None if over else f"was made with {by or 'one of the incident'} at {text(each.since)}"
-        elif each.issued_at is None or each.issue_disputed:
+        if each.issued_at is None or each.issue_disputed:
             told = f"was first read at {text(each.since)}, after it was asked, and when it was issued was not read"
         elif renewing is not None and not _wanted(each, meant, renewing):
             told = f"was issued at {text(each.since)}, after it was asked, and nobody asked for a new one"
@@ -278,8 +300,8 @@ def _rotated(
     return msgspec.structs.replace(old, judged=judged, observed_at=observed, first_at=first, first_apart=unsure)
 
 
-def _nobody(question: str, name: str, times: Asking) -> Judged:
-    told = f"no credential of {name} was read"
+def _nobody(question: str, name: str, times: Asking, what: str = "credential") -> Judged:
+    told = f"no {what} of {name} was read"
     if times.done is None:
         return saying.unproven(question, told, settles="the log of the system that issues or checks it")
     settles = "the log of the system that issues or checks it"
@@ -314,12 +336,17 @@ def _before(each: Credential, asked: int) -> bool:
 
 
 def _lived(each: Credential, asked: int) -> bool:
-    """Whether it could still be used when it was asked, or since."""
-    return each.over is None or each.over > asked - SKEW
+    """Whether it could still be used when it was asked, or since; or was used, whatever ended it before."""
+    return each.over is None or max(each.over, each.last_success or 0) > asked - SKEW
 
 
-def _principals(grounds: Grounds, meant: Targets, name: str) -> tuple[str, ...]:
-    """The principals that a target is, or that its credentials speak for."""
-    found = credentials(grounds.engine, meant.of[name][:MOST]).values()
+def _lasting(grounds: Grounds, keys: Iterable[str], asked: int) -> set[str]:
+    """Those with a session that was open when it was asked, or is not known to be closed."""
+    return {one.key for one in sessions(grounds.engine, keys) if one.closed is None or one.closed > asked - SKEW}
+
+
+def _principals(grounds: Grounds, keys: Sequence[str], name: str) -> tuple[str, ...]:
+    """The principals that a target is, or that its credentials (``keys``) speak for."""
+    found = credentials(grounds.engine, keys[:MOST]).values()
     own = {name} if ":" in name else set()
     return tuple(sorted({each.subject for each in found if each.subject} | own))

@@ -35,10 +35,18 @@ _GONE = f"""
 """
 
 
-def survives(grounds: Grounds, incident: Incident, scope: Scope, known: Facts, outcomes: Sequence[Outcome]) -> Judged:
+def survives(
+    grounds: Grounds,
+    incident: Incident,
+    scope: Scope,
+    known: Facts,
+    outcomes: Sequence[Outcome],
+    over: frozenset[str] = frozenset(),
+) -> Judged:
     """Proved where all that surely belongs to it is over, with no session left, and nothing else may belong to it.
 
-    ``outcomes`` are without those of actions whose targets are over by now, with what outlived their end.
+    ``over`` are the actions whose targets are over by now, with what outlived their end: that they were violated is
+    told, and no survivor.
     """
     kinds = {each.id: each.request.kind for each in incident.actions}
     inside = [each for each in scope.credentials if not each.apart and each.key in known.credentials]
@@ -48,7 +56,7 @@ def survives(grounds: Grounds, incident: Incident, scope: Scope, known: Facts, o
     each += [
         saying.together(SURVIVES, [one.judged])
         for one in outcomes
-        if kinds.get(one.action) in ENDING and one.judged.state == State.VIOLATED
+        if kinds.get(one.action) in ENDING and one.judged.state == State.VIOLATED and one.action not in over
     ]
     each += _left(grounds, [one.key for one in inside])
     if scope.surviving:
@@ -64,7 +72,8 @@ def survives(grounds: Grounds, incident: Incident, scope: Scope, known: Facts, o
     found = saying.together(SURVIVES, each)
     bad = f"{found.text}; " if found.state == State.VIOLATED else ""
     every = saying.number(len(inside), "credential is", "credentials are")
-    told = f"{bad}{alive} of {every} alive{sessions}"
+    late = ", ".join(sorted(each for each in over if kinds.get(each) in ENDING))
+    told = f"{bad}{alive} of {every} alive{sessions}" + (f"; over by now, violated before: {late}" if late else "")
     lines = [f"{one.state}: {one.text}" for one in each if one.state != State.PROVED]
     lines += [f"session not seen to close: {name}" for name in scope.surviving]
     return saying.together(
@@ -98,5 +107,5 @@ def _left(grounds: Grounds, keys: Sequence[str]) -> list[Judged]:
             SURVIVES, f"{effect} of {principal}: no record shows that it is gone", Best.INDICATED, refs(leaf)
         )
         for principal, effect, time, leaf in made
-        if gone.get(principal, 0) < time
+        if gone.get(principal, 0) <= time
     ]

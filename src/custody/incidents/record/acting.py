@@ -213,7 +213,7 @@ def check(incident: Incident, step: Step, now: int) -> None:
             if (moment(at, "--at") or 0) > now + SKEW:
                 raise UsageError("it cannot have been done later than now", where="--at", found=at)
         case Settled():
-            _check_settled(named(incident, step.action), step)
+            _check_settled(named(incident, step.action), step, now)
         case Decided() | Reviewed():
             action = named(incident, step.action)
             if step.digest != action.asked.digest:
@@ -265,8 +265,8 @@ def _with(incident: Incident, action: Action, heard: Heard) -> Incident:
     return msgspec.structs.replace(incident, actions=every)
 
 
-def _check_settled(action: Action, step: Settled) -> None:
-    if action.settled is not None:
+def _check_settled(action: Action, step: Settled, now: int) -> None:
+    if where(action, now) is Where.SETTLED:  # what was done after that is settled once more
         raise UsageError("it is settled already", where=action.id)
     if step.how == "withdrawn" and action.done:
         raise UsageError("it was done, and cannot be withdrawn", where=action.id, expected="failed, or accepted")

@@ -71,7 +71,8 @@ def unshown(incident: Incident, proved: Iterable[str]) -> str:
     ``proved`` are the ids of the actions whose effect the target's own log shows.
     """
     names = list(_said_to_be_proved(incident))
-    missing = [name for name in names if name not in set(proved)]
+    shown = frozenset(proved)
+    missing = [name for name in names if name not in shown]
     told = ", ".join(missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
     return f"closed, but what the close says of {told} is not shown by the logs" if missing else ""
 

@@ -99,6 +99,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """One action of the incident, with everything that was said of it in the order of each log.
 
     ``overruled`` says why its sealed decision is not believed (the sealed policies come to another): it is then a deny.
+    ``settled`` is the last time that it was settled, ``undone`` are those before: it was done after each of them.
     ``later`` are all steps of its incident that the operations log has after the request: by when they were sealed, and
     by what they saw, a decision is known to be late. ``by_others`` are leaves of ``done`` by somebody else than who was
     to do it.
@@ -108,6 +109,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     decisions: tuple[Weighed, ...] = ()
     done: tuple[Heard, ...] = ()
     settled: Heard | None = None
+    undone: tuple[Heard, ...] = ()
     reviews: tuple[Weighed, ...] = ()
     overruled: str = ""
     later: tuple[Heard, ...] = ()
@@ -172,7 +174,7 @@ def lapses(asked: Asked) -> int:
     """When a request is too old to be approved or done (µs); 0 where the time cannot be read: it is then over."""
     try:
         return microseconds(asked.lapses) or 0
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):
         return 0
 
 
@@ -240,9 +242,11 @@ class _Fold:
             case Done():
                 action = msgspec.structs.replace(action, done=(*action.done, heard))
             case Settled():
-                if action.settled is not None:
+                before = action.settled
+                if before is not None and all(each.leaf.index < before.leaf.index for each in action.done):
                     return "it was settled before"
-                action = msgspec.structs.replace(action, settled=heard)
+                undone = action.undone if before is None else (*action.undone, before)
+                action = msgspec.structs.replace(action, settled=heard, undone=undone)
             case Decided():
                 action = msgspec.structs.replace(action, decisions=(*action.decisions, Weighed(heard=heard)))
             case _:

@@ -68,7 +68,7 @@ def _overruled(incident: Incident, action: Action, response: Response) -> str:
     request = action.request
     try:
         now = microseconds(request.decision.context.get("now"))
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         now = None
     if now is None or not now - AHEAD <= action.asked.at <= now + APART:
         return "it was decided at another time than it was sealed"

@@ -130,7 +130,8 @@ def unapproved(action: Action, done: Heard) -> str:
     moment = min(_moment(done.step.at) or 0, done.at)
     if refused(action):
         return action.overruled or "the policies had denied it"
-    if action.settled is not None and action.settled.leaf.index < done.leaf.index:
+    settled = action.undone if action.settled is None else (*action.undone, action.settled)
+    if any(each.leaf.index < done.leaf.index for each in settled):
         return "it had been settled before"
     if denied(action, done):
         return "it had been denied"

@@ -97,8 +97,8 @@ class Credential(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def expired(self) -> bool:
-        """Whether its own expiry has passed."""
-        return self.not_after is not None and self.not_after <= self.as_of
+        """Whether its own expiry has passed, as the rule on ends counts it: in that very moment it has not."""
+        return self.not_after is not None and self.not_after < self.as_of
 
     @property
     def alive(self) -> bool:

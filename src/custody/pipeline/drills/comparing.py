@@ -144,11 +144,11 @@ def _held(truth: Truth, view: IncidentView, each: Judged, apart: Mapping[str, fl
 
 
 def _touched(truth: Truth, view: IncidentView) -> bool:
-    """Whether all that is listed was done by the family, and not more often than it did anything."""
+    """Whether all that is listed was done by the family, something by each, and not more often than it did anything."""
     counts: Counter[str] = Counter()
     for each in view.scope.touched:
         counts[each.by] += each.count
-    return all(key in truth.family and times <= truth.records.get(key, 0) for key, times in counts.items())
+    return set(counts) == truth.family and all(times <= truth.records.get(key, 0) for key, times in counts.items())
 
 
 def _points(view: IncidentView) -> dict[str, int]:

@@ -5,11 +5,13 @@ Every step is the code that an incident uses; none takes the word of another ste
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 
-from custody.errors import PolicyDenied, StoreError
+from custody.errors import CustodyError, PolicyDenied, StoreError, UsageError
 from custody.incidents.judging import answers, surviving
 from custody.incidents.judging.checklist import Listed
 from custody.incidents.record.folding import Incident, Where
@@ -19,11 +21,12 @@ from custody.model.incident_view import ActionView, IncidentView
 from custody.model.incidents import ActionKind, Item, SeedKind
 from custody.model.times import microseconds
 from custody.model.verdicts import Severity, State
+from custody.packs import parts
 from custody.packs.manifest import Options
 from custody.pipeline.drills.comparing import compared
 from custody.pipeline.drills.playing import Play
 from custody.pipeline.drills.theft import RULE
-from custody.pipeline.incidents import acting, closing, doing, opening
+from custody.pipeline.incidents import acting, closing, doing, opening, reading
 from custody.pipeline.incidents.judging import judged
 from custody.pipeline.packing.pack import pack
 from custody.pipeline.verify import verify_pack
@@ -189,25 +192,35 @@ def _outcome(play: Play) -> str:
 
 
 def _answers(play: Play) -> str:
-    """Held against the truth. What is wrong is a figure besides, and fails the step as well."""
+    """Held against the truth. What is wrong is a figure besides, and fails the step as well.
+
+    What each credential did is in the logs, so it has to be listed, whether or not that is said to be all.
+    """
     assert play.view is not None
+    silent = play.theft.family - {each.by for each in play.view.scope.touched}
     records = {each.key: sum(each.records.values()) for each in play.stage.truth.credentials}
     play.compared = compared(play.knowing(play.theft, records), play.view)
     counts = play.compared.counts
     told = f"{counts['right']} right, {counts['not known']} not known, {counts['wrong']} wrong"
     if counts["wrong"]:
         raise StoreError(told, found="; ".join(name for name, _, held in play.compared.answers if held == "wrong"))
+    if silent:
+        raise StoreError("nothing is listed that these touched", found=", ".join(sorted(silent)))
     return told
 
 
 def _timeline(play: Play) -> str:
-    """Steps of both logs, and what the systems recorded."""
+    """Every step of both logs, and what the systems recorded of each credential: its issue, uses and end."""
     assert play.view is not None
+    sealed = len(reading.read(play.settings).one(play.incident).heard)
     lines = play.view.timeline.moments
     steps = [each for each in lines if each.party == "person"]
     logs = {each.leaf.log for each in steps}
     systems = sum(each.party == "system" for each in lines)
-    if logs != {"operations", "approvals"} or not systems:
+    ends = {("end", key) for key in (play.theft.stolen, play.theft.hidden)}
+    needed = {(kind, key) for kind in ("issue", "use") for key in play.theft.family} | ends
+    known = {(each.kind, each.key) for each in lines if each.party == "system"}
+    if logs != {"operations", "approvals"} or len(steps) != sealed or needed - known:
         raise StoreError(
             "lines are missing", found=f"{len(steps)} steps of {', '.join(sorted(logs))}, {systems} records"
         )
@@ -215,18 +228,26 @@ def _timeline(play: Play) -> str:
 
 
 def _close(play: Play) -> str:
+    """First while an action is open, which has to be refused."""
     play.now += MINUTE
-    acting.settle(play.desk, play.first, "failed", "drill: it was said too early", play.people.ann.signer)
     judge = closing.judge_of(play.settings)
+    try:
+        closing.close(play.desk, play.incident, "drill: too early", judge, play.people.ann.signer)
+    except UsageError:
+        if reading.read(play.settings).one(play.incident).closed is not None:
+            raise StoreError("a close that was refused is sealed", where=play.incident) from None
+    else:
+        raise StoreError("it is closed while an action is open", where=play.first)
+    acting.settle(play.desk, play.first, "failed", "drill: it was said too early", play.people.ann.signer)
     closing.close(play.desk, play.incident, "drill: both keys are deleted", judge, play.people.ann.signer)
     view = play.look()
     if view.state != "closed":
         raise StoreError("it is not closed", found=view.state)
-    return f"closed by {play.people.ann.name}"
+    return f"refused while an action was open, then closed by {play.people.ann.name}"
 
 
 def _pack(play: Play) -> str:
-    """Checked with nothing but the file, the seal beside it, and the key of the log."""
+    """Checked with nothing but the file, the seal beside it, and the log's key; a changed one is refused."""
     path = play.folder / PACK
     play.packed = pack(play.settings, Options(incident=play.incident), path, lambda _: None)
     vkey = play.settings.keys / read_store_file(play.settings.store).store / VKEY
@@ -234,7 +255,24 @@ def _pack(play: Play) -> str:
     if found.status != "ok" or found.steps == 0 or found.signed != found.steps:
         problem = f"{found.problems[0][0]}: {found.problems[0][1]}" if found.problems else f"{found.signed} signed"
         raise StoreError("the pack does not hold", where=PACK, found=problem)
-    return f"{found.steps} steps, all signed; verified offline"
+    if _holds_changed(path, str(vkey)):
+        raise StoreError("a pack that somebody changed is said to hold", where=PACK)
+    return f"{found.steps} steps, all signed; verified offline, and refused with a bit of it changed"
+
+
+def _holds_changed(path: Path, vkey: str) -> bool:
+    """Whether the same pack is said to hold with one bit of it changed."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    with tempfile.TemporaryDirectory(prefix="custody-drill-") as folder:
+        other = Path(folder) / PACK
+        other.write_bytes(data)
+        seal = path.with_name(PACK + parts.SEAL)
+        other.with_name(seal.name).write_bytes(seal.read_bytes())
+        try:
+            return verify_pack(other, vkey, None, None).status == "ok"
+        except CustodyError:
+            return False
 
 
 def _again(play: Play) -> str:

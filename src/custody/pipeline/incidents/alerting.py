@@ -21,7 +21,6 @@ from custody.incidents.record.response import STATEMENT, Response, digest_of, te
 from custody.incidents.telling.alerts import Alert, alerts
 from custody.model.incidents import Opened, Seed, SeedKind, Step, Widened
 from custody.model.leaf import LeafRef
-from custody.model.times import text
 from custody.model.verdicts import Severity
 from custody.pipeline.incidents.opening import MOST_SEEDS, response_of
 from custody.pipeline.incidents.reading import OPERATIONS, Record, read
@@ -163,7 +162,7 @@ def _open(desk: Desk, rule: Rule, response: Response, alert: Alert, leaf: LeafRe
         severity=rule.severity,
         seeds=_clean(alert.seeds(leaf), desk.secretive),
         reason=_reason(rule, alert, desk.secretive),
-        aware=str(text(now // 1_000_000 * 1_000_000)),
+        aware=None,
         response=digest_of(response),
     )
 

@@ -68,5 +68,5 @@ def _anchors(reader: Reader) -> Iterator[tuple[int, int]]:
 def _time(written: object) -> int | None:
     try:
         return microseconds(written) if isinstance(written, str) else None
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         return None

@@ -32,7 +32,7 @@ MOST_TITLE, MOST_SEEDS = 200, 200
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody opens. ``aware`` (RFC 3339) is when people came to know; None: now. No seeds: by hand."""
+    """What somebody opens. ``aware`` (RFC 3339) is when people came to know; None: nobody says. No seeds: by hand."""
 
     title: str
     severity: Severity
@@ -135,7 +135,7 @@ def _step(desk: Desk, wanted: Wanted, response: Response) -> Opened:
         severity=wanted.severity,
         seeds=wanted.seeds,
         reason=one_line(wanted.reason, "--reason"),
-        aware=str(text(now // 1_000_000 * 1_000_000 if aware is None else aware)),
+        aware=text(aware),
         response=digest_of(response),
     )
 
@@ -148,10 +148,13 @@ def _check_new(record: Record, heard: Heard) -> None:
 def _notes(settings: Settings, record: Record, response: Response) -> tuple[str, ...]:
     """What somebody should know about who can approve anything."""
     notes = []
-    if settings.response is None:
+    if response.signers is None:
+        notes.append(
+            "no allowed signers: nobody can sign, so nothing can be asked for or approved, and it cannot be closed; "
+            "open another with --signers FILE"
+        )
+    elif settings.response is None:
         notes.append("no response file: people can ask, nobody can approve; what cannot wait is break-glass")
-    elif response.signers is None:
-        notes.append("no allowed-signers file: nobody's approval can count (--signers FILE)")
     last = next(reversed(list(record.responses)), None)
     if last is not None and last != digest_of(response):
         notes.append(f"another response file than the last: {last[:12]}… before, {digest_of(response)[:12]}… now")

@@ -16,6 +16,7 @@ from custody.errors import CustodyError, NotFound, UsageError
 from custody.incidents.record.ending import cannot_end
 from custody.incidents.record.folding import Heard, Incident, incidents
 from custody.incidents.record.response import STATEMENT, Response, response_of
+from custody.incidents.record.times import readable, whole
 from custody.incidents.record.weighing import People, precedes, weighed
 from custody.ledger import allowed_signers
 from custody.ledger.allowed_signers import AllowedSigners
@@ -36,9 +37,10 @@ from custody.model.times import microseconds
 from custody.pipeline import approvals, sealed_text, signatures
 from custody.pipeline.approvals import Log
 from custody.pipeline.approving.rechecking import is_person
+from custody.pipeline.incidents.sightings import Sightings
 from custody.pipeline.registering import documents
 from custody.settings.catalog import Settings
-from custody.store.history import Said
+from custody.store.layout import APPROVALS, LOG
 from custody.store.reader import Reader
 
 try:
@@ -114,13 +116,14 @@ def read(settings: Settings, known_at: int | None = None) -> Record:
 
 def record_of(reader: Reader, log: Log, known_at: int | None = None) -> Record:
     """The same over logs that are read already."""
-    told = [*_told(reader, OPERATIONS, STEP), *_told(log, approvals.LOG, DECISION)]
+    saw = Sightings(reader.root, APPROVALS), Sightings(reader.root, LOG)
+    told = [*_told(reader, OPERATIONS, STEP, saw[0]), *_told(log, approvals.LOG, DECISION, saw[1])]
     found = [each for each in told if isinstance(each, _Told) and (known_at is None or each.at <= known_at)]
     responses = _responses(reader)
     opened = _openings(found)
     pinned = _pinned(opened, responses)
     heard = tuple(_heard(each, pinned.get(each.step.incident)) for each in found)
-    parties = _parties(reader, known_at)
+    parties, broken = _parties(reader, known_at)
     void = _elsewhere(heard, reader.checkpoint().origin)
     void |= _void(heard, responses, parties, void)
     whole = (_judged(each, _response(responses, each.opening), parties) for each in incidents(heard, void))
@@ -131,7 +134,7 @@ def record_of(reader: Reader, log: Log, known_at: int | None = None) -> Record:
         parties=parties,
         size=reader.size,
         log=reader.checkpoint().origin,
-        unread=tuple(each for each in told if isinstance(each, LeafRef)),
+        unread=(*(each for each in told if isinstance(each, LeafRef)), *broken),
     )
 
 
@@ -147,28 +150,22 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
     seen: int | None
 
 
-def _told(reader: Reader | Log, name: str, what: str) -> Iterator[_Told | LeafRef]:
-    """Each statement of a kind; its leaf alone where it holds no step."""
+def _told(reader: Reader | Log, name: str, what: str, saw: Sightings) -> Iterator[_Told | LeafRef]:
+    """Each statement of a kind; its leaf alone where it holds no step, or one with a time that is none."""
     for said in reader.statements(what):
         leaf, fields = LeafRef(name, said.leaf), said.entry.fields
         try:
             data = sealed_text.read(reader, said, name)
-            at = microseconds(str(fields.get("at")))
-        except (CustodyError, ValueError, OverflowError):
+        except CustodyError:
             yield leaf
             continue
-        step = step_of(data)
-        if step is None or at is None:
+        step, written = step_of(data), fields.get("at")
+        at = microseconds(str(written)) if readable(written) else None
+        if step is None or at is None or not whole(step):
             yield leaf
             continue
-        seen = _seen(said, OPERATIONS if name == approvals.LOG else approvals.LOG)
+        seen = saw.of(fields.get(OPERATIONS if name == approvals.LOG else approvals.LOG))
         yield _Told(leaf=leaf, at=at, by=str(fields.get("by")), step=step, data=data, fields=fields, seen=seen)
-
-
-def _seen(said: Said, other: str) -> int | None:
-    """The size of the ``other`` log that the writer of a statement saw, as the statement has it."""
-    told = said.entry.fields.get(other)
-    return told[0] if isinstance(told, list) and told and type(told[0]) is int else None
 
 
 def _heard(told: _Told, pinned: AllowedSigners | None) -> Heard:
@@ -270,15 +267,18 @@ def _response(responses: Mapping[str, Response], opened: Opened) -> Response:
     return responses.get(opened.response or "", Response())
 
 
-def _parties(reader: Reader, known_at: int | None) -> Parties:
+def _parties(reader: Reader, known_at: int | None) -> tuple[Parties, tuple[LeafRef, ...]]:
     """The names of each person whom the register ever named: every version can only keep somebody from approving.
 
-    With ``known_at`` (µs) those of the documents that were sealed by then.
+    With ``known_at`` (µs) those of the documents that were sealed by then. And the leaves of those that are not whole:
+    whoever sealed one must not keep everybody from reading.
     """
-    sealed = (each for each in documents.sealed(reader) if known_at is None or each.at <= known_at)
-    return tuple(
+    every, broken = documents.readable(reader)
+    sealed = (each for each in every if known_at is None or each.at <= known_at)
+    named = (
         (party.name, *party.members) for each in sealed for party in each.document.parties if is_person(party.name)
     )
+    return tuple(named), tuple(LeafRef(OPERATIONS, leaf) for leaf in broken)
 
 
 def _people(response: Response, parties: Parties) -> People:

@@ -42,7 +42,7 @@ def who_signs(signer: Signer | None, signers: AllowedSigners | None, desk: Desk,
         raise UsageError(
             "whose the key is cannot be said",
             expected="an allowed-signers file",
-            advice="Name it with --signers FILE when the incident is opened; its format is that of ssh-keygen(1).",
+            advice="It is named when an incident is opened: open another, with --signers FILE.",
         )
     names = signers.principals(signer.key, space, desk.now())
     if not names:

@@ -21,8 +21,8 @@ from custody import __version__
 from custody.broker.clock import Random
 from custody.errors import StoreLocked
 from custody.incidents.record.acting import Secretive, check_texts, same, standing
-from custody.incidents.record.folding import Heard, Incident, Weighed
-from custody.incidents.record.weighing import covers
+from custody.incidents.record.folding import Heard, Incident, Weighed, Where
+from custody.incidents.record.weighing import covers, where
 from custody.ledger.note import encode64
 from custody.ledger.ssh_keys import fingerprint
 from custody.model.incidents import (
@@ -35,6 +35,7 @@ from custody.model.incidents import (
     Opened,
     Reopened,
     Reviewed,
+    Settled,
     Step,
     digest_of,
     text_of,
@@ -200,6 +201,9 @@ def _stands(incident: Incident | None, heard: Heard, new: Heard) -> bool:
         case Reopened():
             last = [each for each in incident.heard if isinstance(each.step, Closed | Reopened)]
             return bool(last) and max(last, key=lambda each: each.leaf.index) is heard
+        case Settled(action=name):
+            action = incident.action(name)
+            return action is not None and action.settled is heard and where(action, new.at) is Where.SETTLED
         case Decided(action=name):
             action = incident.action(name)
             return action is not None and any(_counts(each, heard) for each in action.decisions)

@@ -294,18 +294,24 @@ def _sent(receiver: Receiver, telling: Telling, patience: Patience) -> bool:
 
 
 def _confirmed(receiver: Receiver, box: Outbox, record: Record, told: Told) -> Told:
-    """What was told as claimed and is seen by now, told once more. Where that fails it is tried the next time."""
+    """What was told as claimed and is seen by now, told once more. Where that fails it is tried the next time.
+
+    What is refused keeps nothing else from being told; a receiver that is away is told nothing more.
+    """
     if told.problem:
         return told
     sent: list[str] = []
-    try:
-        for telling in _tellings(record, box.claimed(record)):
+    problem = advice = ""
+    for telling in _tellings(record, box.claimed(record)):
+        try:
             if receiver.confirm(telling):
                 box.done(telling.heard.leaf)
                 sent.append(telling.name)
-    except (Refused, Away) as error:
-        return msgspec.structs.replace(told, seen=tuple(sent), problem=str(error), advice=error.advice)
-    return msgspec.structs.replace(told, seen=tuple(sent))
+        except (Refused, Away) as error:
+            problem, advice = problem or f"{telling.name}: {error}", advice or error.advice
+            if isinstance(error, Away):
+                break
+    return msgspec.structs.replace(told, seen=tuple(sent), problem=problem, advice=advice)
 
 
 def _tellings(record: Record, wanted: list[LeafRef]) -> list[Telling]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from custody.errors import StoreError
+from custody.errors import CustodyError, StoreError
 from custody.model.register import Document, SealedDocument
 from custody.model.times import microseconds
 from custody.pipeline import sealed_text, signatures
@@ -36,6 +36,18 @@ def sealed(reader: Reader) -> tuple[SealedDocument, ...]:
     return tuple(_of(reader, said) for said in reader.statements(REGISTER))
 
 
+def readable(reader: Reader) -> tuple[tuple[SealedDocument, ...], tuple[int, ...]]:
+    """The versions that are whole, and the leaves of the others: for what has to go on, whoever sealed such a one."""
+    found: list[SealedDocument] = []
+    unread: list[int] = []
+    for said in reader.statements(REGISTER):
+        try:
+            found.append(_of(reader, said))
+        except CustodyError:
+            unread.append(said.leaf)
+    return tuple(found), tuple(unread)
+
+
 def last_of(documents: tuple[SealedDocument, ...], name: str) -> SealedDocument | None:
     """The last version of the document ``name``."""
     return next((each for each in reversed(documents) if each.document.name == name), None)
@@ -45,15 +57,23 @@ def _of(reader: Reader, said: Said) -> SealedDocument:
     fields = said.entry.fields
     data, at = sealed_text.read(reader, said), fields.get("at")
     document = _parsed(data, f"operations:{said.leaf}")
-    if not isinstance(at, str) or document.name != fields.get("name"):
+    time = _time(at)
+    if time is None or document.name != fields.get("name"):
         raise StoreError("a sealed register document contradicts itself", where=f"operations:{said.leaf}")
     return SealedDocument(
         document=document,
         leaf=said.leaf,
-        at=microseconds(at) or 0,
+        at=time,
         by=str(fields.get("by")),
         signature=signatures.of_statement(reader, fields, data, NAMESPACE),
     )
+
+
+def _time(at: object) -> int | None:
+    try:
+        return microseconds(at) if isinstance(at, str) else None
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=256)

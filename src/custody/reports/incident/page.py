@@ -77,6 +77,7 @@ def page(view: IncidentView) -> bytes:
             policy=POLICY,
             promise=words.promise(view.checkpoint),
             headline=_headline(view),
+            aware=view.aware is not None,
             actions=[_acted(each) for each in view.actions],
             answers=[_judged(each) for each in view.answers],
             checks=[(each.identity, [_judged(item) for item in each.items]) for each in view.checks],

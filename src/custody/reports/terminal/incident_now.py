@@ -31,7 +31,7 @@ def heading(view: IncidentView, style: Style) -> list[str]:
 def people(view: IncidentView, style: Style, *, folded: bool) -> list[str]:
     """Who opened and closed it and why, what it grows from, and what people said beside the actions."""
     lines = told("opened", view.opened, style, view.opened.reason if folded else None)
-    if not folded or stamp(view.aware) != stamp(view.opened.at):
+    if view.aware is not None:
         lines += labelled("aware since", wrapped(f"{stamp(view.aware)}, as who opened it says", ROOM))
     seeds = view.seeds[:SEEDS] if folded else view.seeds
     grows = [line for each in seeds for line in wrapped(each, ROOM)] or ["nothing yet"]
@@ -51,7 +51,7 @@ def people(view: IncidentView, style: Style, *, folded: bool) -> list[str]:
 def now(view: IncidentView, style: Style) -> list[str]:
     """What is alive, how far the actions are, and the answers by their verdict."""
     mine = max(sum(1 for each in view.scope.credentials if not each.apart), view.scope.alive)
-    alive = f"{number(view.scope.alive)} of {counted(mine, 'credential')} alive"
+    alive = f"{number(view.scope.alive)} of {counted(mine, 'credential')} alive" if mine else "no credential was read"
     lines = labelled("now", wrapped(f"{alive}; {_acted(view)}", ROOM))
     lines[0] = style.strong("now") + lines[0][len("now") :]
     groups: dict[str, list[Judged]] = {}
@@ -91,19 +91,29 @@ def _steps(view: IncidentView) -> Iterator[tuple[str, str]]:
         return
     waiting = [step for each in view.actions for step in _for(each)]
     yield from waiting
-    if not view.actions:
-        alive = next((e for e in view.scope.credentials if e.alive and not e.apart), None)
+    alive = next((e for e in view.scope.credentials if e.alive and not e.apart), None)
+    refused = all(each.status in ("denied", "lapsed") for each in view.actions)
+    if not view.actions or (refused and alive is not None):
         target = short_key(alive.key) if alive is not None else "TARGET"
         why = "ask for what would end it" if view.seeds else "say what it grows from, then ask to act"
         command = f"act {name} contain {target}" if view.seeds else f"widen {name} --key CREDENTIAL"
         yield why, f"custody incident {command} {SIGNED}"
     elif not waiting:
-        yield "every action is proved or settled", f"custody incident close {name} {SIGNED}"
+        over = all(each.status == "settled" or _shown(each) for each in view.actions)
+        why = "every action is proved or settled" if over else "no action is left open"
+        yield why, f"custody incident close {name} {SIGNED}"
+
+
+def _shown(each: ActionView) -> bool:
+    return each.outcome is not None and each.outcome.judged.state == "proved"
 
 
 def _for(each: ActionView) -> Iterator[tuple[str, str]]:
     """What one action waits for."""
     what = f"{each.kind} {', '.join(map(short_key, each.targets))}"
+    if each.status == "done without approval" and not each.overdue and all(one.why for one in each.reviews):
+        review = f"custody incident review {each.action} --verdict justified {SIGNED}"
+        yield f"somebody who took no part reviews {what}", review
     if each.overdue:
         command = f"review {each.action} --verdict justified" if "review" in each.overdue else f"approve {each.action}"
         yield f"overdue: {', '.join(each.overdue)} of {what}", f"custody incident {command} {SIGNED}"
