@@ -221,8 +221,9 @@ def test_a_register_document_that_is_not_whole_keeps_nobody_from_reading(tmp_pat
     own = Scene(tmp_path)
     name = own.open()
     with own.writer() as writer:
-        leaf = writer.size
         sealed_text.seal(writer, REGISTER, data, {"name": "x", "at": at, "by": "ops"})
+    with Reader.open(own.settings.store) as reader:
+        (leaf,) = [each.leaf for each in reader.statements(REGISTER)]
     record = reading.read(own.settings)
 
     assert [each.index for each in record.unread] == [leaf]
