@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from custody.incidents.record.folding import Incident
+from custody.incidents.record.folding import Heard, Incident
 from custody.incidents.seen import Moment, Outcome, Reached, Scope, Touched
 from custody.incidents.timeline.merging import Moments
 from custody.incidents.told import action, step
@@ -24,7 +24,7 @@ from custody.model.incident_view import (
     TimelineView,
     TouchedView,
 )
-from custody.model.incidents import Noted
+from custody.model.incidents import Closed, Noted, Reopened
 from custody.model.report import CheckpointRef
 from custody.model.times import text
 
@@ -72,7 +72,7 @@ def view(incident: Incident, judgement: Judgement, moments: Moments, rests: Rest
         known_at=text(rests.known_at),
         response=opening.response,
         closed=None if incident.closed is None else step(incident.closed, incident),
-        notes=tuple(step(each, incident) for each in incident.heard if isinstance(each.step, Noted)),
+        notes=tuple(step(each, incident) for each in incident.heard if _is_said(each, incident)),
         claims=tuple(step(each, incident) for each in (*incident.claims, *incident.vouched)),
         actions=tuple(action(each, incident, rests.now, outcomes.get(each.id)) for each in incident.actions),
         answers=tuple(judgement.answers),
@@ -86,6 +86,12 @@ def view(incident: Incident, judgement: Judgement, moments: Moments, rests: Rest
         not_read=rests.not_read,
         checkpoint=rests.checkpoint,
     )
+
+
+def _is_said(heard: Heard, incident: Incident) -> bool:
+    """Whether a step is one of the notes: somebody's words, or that it was over once and then was not."""
+    earlier = isinstance(heard.step, Closed) and heard != incident.closed
+    return earlier or isinstance(heard.step, Noted | Reopened)
 
 
 def timeline(moments: Moments) -> TimelineView:

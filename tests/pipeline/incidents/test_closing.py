@@ -201,6 +201,10 @@ def test_what_a_close_says_was_proved_is_held_against_the_evidence(scene: Scene)
     assert shown.cites == THERE
     assert closed(scene.incident(Case(scene, "not yet").name), ()) is None
     assert unshown(incident, [case.done]) == ""
+    both = case.close(settled=Ended(action=case.settled, how="proved", leaves=THERE))
+    incident = msgspec.structs.replace(incident, closed=msgspec.structs.replace(incident.closed, step=both))
+    assert unshown(incident, iter([case.settled, case.done])) == ""
+    assert unshown(incident, iter([case.settled])) == shown.why
     assert unshown(scene.incident(Case(scene, "open").name), []) == ""
 
 

@@ -16,6 +16,7 @@ from custody.cli.commands.incident import COMMAND, PLACES, SUBCOMMANDS
 from custody.cli.exits import CODES
 from custody.pipeline.incidents import closing
 from custody.pipeline.incidents.closing import Judgement
+from custody.pipeline.incidents.viewing import viewed
 from custody.store.verification import verify
 from tests.pipeline.incidents.scene import EVERYBODY, Scene
 from tests.ssh_signing import Person
@@ -149,7 +150,7 @@ def test_a_decision_is_signed_elsewhere(line: Line) -> None:
     ("words", "code", "told"),
     [
         (("act", "in-none", "contain", "k", *CONTAIN), "not found", "no such incident"),
-        (("act", "in-none", "contain", "k", "--reason", "r"), "usage", "what is to be done is not said"),
+        (("act", "in-none", "contain", "k", "--reason", "r"), "not found", "no such incident"),
         (("request", "ac-none"), "not found", "no such action"),
         (("open", "--title", "t", "--reason", "r", "--alert", "99999"), "not found", "no such leaf"),
         (("open", "--title", "t", "--reason", "r", "--aware", "2999-01-01T00:00:00Z"), "usage", "nobody can have"),
@@ -158,6 +159,26 @@ def test_a_decision_is_signed_elsewhere(line: Line) -> None:
 def test_what_is_wrong_is_said(line: Line, words: tuple[str, ...], code: str, told: str) -> None:
     assert told in json.dumps(line.json(*words, code=code))
     assert line.json("list") == {"incidents": [], "unread": []}
+
+
+def test_that_it_is_closed_is_said_before_what_else_is_missing(line: Line) -> None:
+    name = line.open()
+    words = ("act", name, "contain", "k", "--reason", "r")
+    assert "what is to be done is not said" in json.dumps(line.json(*words, code="usage"))
+    line.run("close", name, "--reason", "over")
+
+    assert "the incident is closed" in json.dumps(line.json(*words, code="usage"))
+
+
+def test_that_it_was_over_once_stays_to_be_seen(line: Line) -> None:
+    name = line.open()
+    line.run("close", name, "--reason", "over")
+    line.run("reopen", name, "--reason", "a later use was found")
+    status = line.run("status", name)
+    notes = viewed(line.scene.settings, name).notes
+
+    assert [word for word in ("closed", "reopened") if f"\n{word} " in status] == ["closed", "reopened"]
+    assert [each.what.partition(": ")[2] for each in notes] == ["over", "a later use was found"]
 
 
 def test_a_key_without_its_public_half_is_told(line: Line) -> None:

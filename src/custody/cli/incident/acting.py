@@ -47,10 +47,12 @@ def ACT(  # noqa: N802
     --content says another; its other ways are only named.
     Nothing is run: whoever does it says so with `custody incident done`.
     """
-    from custody.incidents.record.acting import Draft
+    from custody.incidents.record.acting import Draft, check_open
     from custody.pipeline.incidents.acting import STOPPING, Ways, act, ways
+    from custody.pipeline.incidents.reading import one
     from custody.pipeline.incidents.sealing import desk_of
 
+    check_open(one(settings, incident))
     wanted = ActionKind(kind)
     found = ways(settings, target) if not content and wanted in STOPPING else Ways(content=content)
     if not found.content:

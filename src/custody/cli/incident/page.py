@@ -20,7 +20,7 @@ from custody.incidents.record.weighing import (
     unapproved,
     where,
 )
-from custody.model.incidents import Claimed, Decided, Done, Reviewed, Vouched
+from custody.model.incidents import Claimed, Closed, Decided, Done, Reopened, Reviewed, Vouched
 from custody.model.leaf import LeafRef
 from custody.model.times import text
 from custody.pipeline.incidents.acting import Told
@@ -69,8 +69,9 @@ def status(incident: Incident, now: int, style: Style) -> Iterator[str]:
         yield from row(label, plain(f"{told}; {_who(heard)}, {leaf(heard.leaf)}"))
     for odd in incident.odd:
         yield from row("odd", plain(f"{type(odd.heard.step).__name__.lower()} {leaf(odd.heard.leaf)}: {odd.why}"))
-    if incident.closed is not None:
-        yield from row("closed", plain(_told(incident.closed)))
+    for each in incident.heard:
+        if isinstance(each.step, Closed | Reopened):
+            yield from row("closed" if isinstance(each.step, Closed) else "reopened", plain(_told(each)))
 
 
 def action_fields(action: Action, now: int) -> dict[str, object]:

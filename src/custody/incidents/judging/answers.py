@@ -156,7 +156,8 @@ def _lacks(scope: Scope, each: Sequence[Judged]) -> Judged:
         )
     if not lines:
         return saying.unproven(LACKS, "nothing that custody knows of; what left no trace is not known")
-    told = f"{saying.number(len(lines), 'gap')}: {lines[0]}"
+    gaps = saying.number(len(scope.missing), "gap")
+    told = f"{gaps}: {lines[0]}" if scope.missing else f"what is not proved would be settled by: {lines[0]}"
     first = scope.missing[0].source if scope.missing and scope.missing[0].source else lines[0]
     return saying.unproven(LACKS, told, Best.INDICATED, settles=first, parts=lines[:PARTS])
 

@@ -195,14 +195,20 @@ def _texts(value: object, where: str = "") -> Iterable[tuple[str, str]]:
             yield from _texts(each, where)
 
 
+def check_open(incident: Incident) -> None:
+    """UsageError where an incident is closed."""
+    if incident.closed is not None:
+        closed = f"{incident.closed.leaf.log}:{incident.closed.leaf.index}"
+        advice = f"`custody incident reopen {incident.id}` opens it again."
+        raise UsageError("the incident is closed", where=incident.id, found=f"leaf {closed}", advice=advice)
+
+
 def check(incident: Incident, step: Step, now: int) -> None:
     """UsageError (or a refusal, for decisions) where the step would change nothing of the incident as it is ``now``."""
     if isinstance(step, Opened):
         raise UsageError("an incident of this id is open already", where=incident.id)
-    if incident.closed is not None and not isinstance(step, Reopened | Reviewed):
-        closed = f"{incident.closed.leaf.log}:{incident.closed.leaf.index}"
-        advice = f"`custody incident reopen {incident.id}` opens it again."
-        raise UsageError("the incident is closed", where=incident.id, found=f"leaf {closed}", advice=advice)
+    if not isinstance(step, Reopened | Reviewed):
+        check_open(incident)
     match step:
         case Reopened() if incident.closed is None:
             raise UsageError("the incident is not closed", where=incident.id)

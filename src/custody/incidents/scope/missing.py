@@ -43,15 +43,18 @@ def _certificates(grounds: Grounds, members: Sequence[Credential]) -> Iterator[M
     """What the sources of these credentials should hold and do not, while the credentials were there."""
     sources = {name for each in members for name in (each.source, each.use_source) if name is not None}
     since = min((each.since for each in members if each.since is not None), default=None)
+    told: set[str] = set()
     for each in grounds.report.certificates:
         if each.source in sources and each.problems_total and not _before(each, since):
+            told |= {f"{each.source} {problem}" for problem in each.problems}
             where = " ".join(part for part in (each.account, each.region) if part)
             what = f"{each.source} {where}".strip() + f": {each.problems[0] if each.problems else each.how}"
             settles = SHOULD_HOLD.get(each.source, each.how)
             yield Missing(what=what, source=each.source, settles=f"what is not there of {settles}")
     for found in (*grounds.report.findings, *grounds.report.suppressed):
-        if found.rule == "source-with-holes":
-            yield Missing(what=f"{found.who}: {found.text}", source=found.who, settles="the whole of what was damaged")
+        source = found.who.partition(" ")[0]
+        if found.rule == "source-with-holes" and f"{source} {found.text}" not in told:
+            yield Missing(what=f"{found.who}: {found.text}", source=source, settles="the same, undamaged")
 
 
 def _before(each: Certificate, since: int | None) -> bool:
