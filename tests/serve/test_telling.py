@@ -20,8 +20,8 @@ import pytest
 
 from custody.model.incidents import ActionKind
 from custody.pipeline.incidents import closing
-from custody.pipeline.incidents.outbox import outbox
-from custody.pipeline.incidents.telling import Patience, tell, unseen
+from custody.pipeline.incidents.telling.catching_up import Patience, tell, unseen
+from custody.pipeline.incidents.telling.outbox import outbox
 from custody.serve.parts import Receiving
 from custody.serve.telling import Teller
 from tests.end_to_end.broker_process import free_port

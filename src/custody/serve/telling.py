@@ -19,7 +19,7 @@ import msgspec
 from custody.errors import CustodyError
 from custody.model.incidents import DECISION, STEP
 from custody.pipeline import approvals
-from custody.pipeline.incidents.telling import Patience, Told, file_of, receivers_of, tell, unseen
+from custody.pipeline.incidents.telling.catching_up import Patience, Told, file_of, receivers_of, tell, unseen
 from custody.serve.parts import Receiving
 from custody.settings.catalog import Settings
 from custody.store.reader import Reader
@@ -166,6 +166,6 @@ class _Caught:
 
 def _tell_effects(settings: Settings) -> None:
     """In the process of its own: what reads the derived tables is loaded nowhere else."""
-    from custody.pipeline.incidents.showing_effects import tell_effects
+    from custody.pipeline.incidents.telling.showing_effects import tell_effects
 
     tell_effects(settings)

@@ -19,10 +19,11 @@ from custody.cli.incident.telling import afterwards
 from custody.errors import StoreError, UsageError
 from custody.incidents.telling.forms import WITHHELD
 from custody.model.incidents import ActionKind, Noted
-from custody.pipeline.incidents import closing, telling
-from custody.pipeline.incidents.outbox import folder_of, outbox
-from custody.pipeline.incidents.showing_effects import unseen
-from custody.pipeline.incidents.telling import Patience, Told, tell
+from custody.pipeline.incidents import closing
+from custody.pipeline.incidents.telling import catching_up as telling
+from custody.pipeline.incidents.telling.catching_up import Patience, Told, tell
+from custody.pipeline.incidents.telling.outbox import folder_of, outbox
+from custody.pipeline.incidents.telling.showing_effects import unseen
 from custody.settings.response_file import read_response_file
 from custody.store.storefile import read_store_file
 from tests.end_to_end.http_sink import Answer, Sink, listening
@@ -201,8 +202,8 @@ def test_a_kill_before_it_is_noted_tells_it_again_under_the_same_id(scene: Scene
 import sys
 from pathlib import Path
 import msgspec
-from custody.pipeline.incidents.showing_effects import unseen
-from custody.pipeline.incidents.telling import Patience, tell
+from custody.pipeline.incidents.telling.showing_effects import unseen
+from custody.pipeline.incidents.telling.catching_up import Patience, tell
 from custody.settings.catalog import Settings
 tell(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Settings, dec_hook=lambda kind, value: kind(value)),
      Patience(attempts=1), unseen)

@@ -15,11 +15,12 @@ import pytest
 
 from custody.cli import main
 from custody.errors import UsageError
-from custody.pipeline.incidents import closing, telling
-from custody.pipeline.incidents.delivering import Away, Message, checked, post, resolved
-from custody.pipeline.incidents.outbox import LONGEST_REST, MOST_REFUSALS, Outbox, folder_of
-from custody.pipeline.incidents.outbox import outbox as held_outbox
-from custody.pipeline.incidents.telling import Patience, Told, tell, unseen
+from custody.pipeline.incidents import closing
+from custody.pipeline.incidents.telling import catching_up as telling
+from custody.pipeline.incidents.telling.catching_up import Patience, Told, tell, unseen
+from custody.pipeline.incidents.telling.delivering import Away, Message, checked, post, resolved
+from custody.pipeline.incidents.telling.outbox import LONGEST_REST, MOST_REFUSALS, Outbox, folder_of
+from custody.pipeline.incidents.telling.outbox import outbox as held_outbox
 from tests.end_to_end.http_sink import Answer, Sink, certificate, listening
 from tests.pipeline.incidents.scene import NOW, RESPONSE, SECOND, Scene
 

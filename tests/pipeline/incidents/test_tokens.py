@@ -27,10 +27,11 @@ from custody.incidents.telling.forms import Telling
 from custody.incidents.telling.signals import CHANGED, REVOKED, Shown, subject_of
 from custody.model.events import Asserter, Event
 from custody.model.incidents import ActionKind, Done
-from custody.pipeline.incidents import acting, telling
-from custody.pipeline.incidents.receivers import Refused, Tokens, published
-from custody.pipeline.incidents.showing_effects import unseen
-from custody.pipeline.incidents.telling import Patience, Told, tell
+from custody.pipeline.incidents import acting
+from custody.pipeline.incidents.telling import catching_up as telling
+from custody.pipeline.incidents.telling.catching_up import Patience, Told, tell
+from custody.pipeline.incidents.telling.receivers import Refused, Tokens, published
+from custody.pipeline.incidents.telling.showing_effects import unseen
 from custody.serve.sets import SetKeys
 from custody.settings.hooks import Caep
 from custody.sources import ssf

@@ -12,7 +12,7 @@ from custody.errors import CustodyError, UsageError
 from custody.settings.catalog import Settings
 
 if TYPE_CHECKING:
-    from custody.pipeline.incidents.telling import Told
+    from custody.pipeline.incidents.telling.catching_up import Told
 
 EVERY = 5.0
 """Seconds between two looks at the logs; a receiver that is away is left alone for longer."""
@@ -37,8 +37,8 @@ def COMMAND(  # noqa: N802
     1 where something could not be told: the same command goes on there. `custody serve` tells them, too.
     """
     from custody.cli.output import emit
-    from custody.pipeline.incidents.showing_effects import shown_of
-    from custody.pipeline.incidents.telling import Patience, keys_of, tell
+    from custody.pipeline.incidents.telling.catching_up import Patience, keys_of, tell
+    from custody.pipeline.incidents.telling.showing_effects import shown_of
 
     if jwks:
         emit(keys_of(settings))
@@ -56,8 +56,8 @@ def COMMAND(  # noqa: N802
 def afterwards(settings: Settings) -> None:
     """Tell of a step that was just sealed, once and briefly; what could not be told is said, and stops nothing."""
     from custody.cli.output import note
-    from custody.pipeline.incidents.showing_effects import unseen
-    from custody.pipeline.incidents.telling import BRIEFLY, tell
+    from custody.pipeline.incidents.telling.catching_up import BRIEFLY, tell
+    from custody.pipeline.incidents.telling.showing_effects import unseen
     from custody.reports.safe import plain
 
     if settings.response is None:
@@ -74,8 +74,8 @@ def afterwards(settings: Settings) -> None:
 
 def _followed(settings: Settings, to: str | None, *, as_json: bool, again: bool) -> None:
     from custody.cli.following import stopping
-    from custody.pipeline.incidents.showing_effects import shown_of
-    from custody.pipeline.incidents.telling import Patience, tell
+    from custody.pipeline.incidents.telling.catching_up import Patience, tell
+    from custody.pipeline.incidents.telling.showing_effects import shown_of
 
     with stopping() as stop:
         confirmed, shown, said = float("-inf"), shown_of(settings), dict[str, str]()

@@ -11,7 +11,7 @@ from custody.incidents.telling.signals import Shown
 from custody.model.incidents import Done
 from custody.model.verdicts import State
 from custody.pipeline.incidents.judging import judged
-from custody.pipeline.incidents.telling import Patience, ShownOf, tell, unseen
+from custody.pipeline.incidents.telling.catching_up import Patience, ShownOf, tell, unseen
 from custody.settings.catalog import Settings
 from custody.settings.hooks import CAEP
 

@@ -22,10 +22,10 @@ from custody.broker.keys.signer import Jwk, encoded
 from custody.incidents.telling import forms, signals
 from custody.incidents.telling.forms import Secretive, Telling
 from custody.incidents.telling.signals import Shown
-from custody.pipeline.incidents import delivering
-from custody.pipeline.incidents.delivering import Answer, Away, Message, Refused, Resolve
 from custody.pipeline.incidents.references import value_of
-from custody.pipeline.incidents.token_keys import RsaJwk, Signing, opened
+from custody.pipeline.incidents.telling import delivering
+from custody.pipeline.incidents.telling.delivering import Answer, Away, Message, Refused, Resolve
+from custody.pipeline.incidents.telling.token_keys import RsaJwk, Signing, opened
 from custody.settings.hooks import CAEP, Caep, Hook, is_reference
 
 WHOLE = 60.0

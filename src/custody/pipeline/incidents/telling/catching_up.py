@@ -24,9 +24,9 @@ from custody.incidents.telling.signals import Shown
 from custody.model.incidents import Closed
 from custody.model.leaf import LeafRef
 from custody.model.times import text
-from custody.pipeline.incidents.outbox import Outbox, Trouble, outbox
 from custody.pipeline.incidents.reading import Record, read
-from custody.pipeline.incidents.receivers import Away, Edge, Receiver, Refused, Tokens, Webhook, published
+from custody.pipeline.incidents.telling.outbox import Outbox, Trouble, outbox
+from custody.pipeline.incidents.telling.receivers import Away, Edge, Receiver, Refused, Tokens, Webhook, published
 from custody.settings.catalog import Settings
 from custody.settings.hooks import CAEP, Caep
 from custody.settings.response_file import ResponseFile, read_response_file
