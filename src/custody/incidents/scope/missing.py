@@ -52,7 +52,7 @@ def _certificates(grounds: Grounds, members: Sequence[Credential]) -> Iterator[M
             settles = SHOULD_HOLD.get(each.source, each.how)
             yield Missing(what=what, source=each.source, settles=f"what is not there of {settles}")
     for found in (*grounds.report.findings, *grounds.report.suppressed):
-        source = found.who.partition(" ")[0]
+        source = found.who.partition(" account ")[0]
         if found.rule == "source-with-holes" and f"{source} {found.text}" not in told:
             yield Missing(what=f"{found.who}: {found.text}", source=source, settles="the same, undamaged")
 
