@@ -137,13 +137,14 @@ def _declared(engine: Engine, versions: Versions) -> None:
         )
         for subject, workload, origin, name, version in msgspec.convert(found, list[tuple[str, str, str, str, int]]):
             declared = versions.contract(version).origins_of(subject, workload)
-            if any(_within(origin, one) for one in (*of_class.get((version, name), ()), *declared)):
+            if any(within(origin, one) for one in (*of_class.get((version, name), ()), *declared)):
                 rows.append((subject, workload, origin, version))
     columns = {"subject": "VARCHAR", "workload": "VARCHAR", "origin": "VARCHAR", "version": "BIGINT"}
     engine.table("declared_origins", columns, sorted(set(rows)))
 
 
-def _within(origin: str, allowed: str) -> bool:
+def within(origin: str, allowed: str) -> bool:
+    """Whether an address lies in an address or network (CIDR), however they are spelt."""
     one, networks = canonical(origin), canonical(allowed)
     if one == networks:
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -20,19 +20,6 @@ from tests.ssh_signing import ANN, BOB
 
 THERE = (LeafRef("operations", 0),)
 AS_OF = "2026-11-22T10:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(tmp_path_factory.mktemp("closing"))
-
-
-@pytest.fixture
-def scene(shared: Scene) -> Iterator[Scene]:
-    shared.now += MINUTE
-    shared.account = "ops@host"
-    yield shared
-    shared.now += MINUTE
 
 
 class Case:

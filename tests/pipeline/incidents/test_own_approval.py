@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -41,19 +40,6 @@ OTHER = Person("zoe@example.com", 88)
 def called(name: str, person: Person = OTHER, options: str = "") -> str:
     """A line of allowed signers that gives a key another name."""
     return person.line(options).replace(person.name, name, 1)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(tmp_path_factory.mktemp("own"))
-
-
-@pytest.fixture
-def scene(shared: Scene) -> Iterator[Scene]:
-    shared.now += MINUTE
-    shared.account = "ops@host"
-    yield shared
-    shared.now += MINUTE
 
 
 def opened(scene: Scene, lines: str, members: str = "", title: str = "") -> str:

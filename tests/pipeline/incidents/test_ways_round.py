@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
@@ -45,19 +43,6 @@ class Broker:
 
     def enable(self, identity: str, reason: str) -> None:
         raise AssertionError(identity + reason)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(tmp_path_factory.mktemp("ways"))
-
-
-@pytest.fixture
-def scene(shared: Scene) -> Iterator[Scene]:
-    shared.now += MINUTE
-    shared.account = "ops@host"
-    yield shared
-    shared.now += MINUTE
 
 
 def do(scene: Scene, action: str, person: Person | None, account: str = "other@host") -> list[str]:

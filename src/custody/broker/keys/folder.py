@@ -9,14 +9,13 @@ one make them while the other waits, and nobody reads a ring while it is turned.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from custody.broker.keys.private import private, secret
 from custody.broker.keys.ring import Place, Ring, begun, turned
 from custody.broker.keys.signer import Algorithm, Signer, drawn, loaded
 from custody.errors import StoreLocked, UsageError
@@ -24,7 +23,6 @@ from custody.store.disk import Disk, RealDisk, replace
 from custody.store.lock import hold
 
 _RING = "ring.json"
-_MODE = 0o700
 _WAIT = 10.0
 """Seconds for which somebody else may be at work on the keys."""
 
@@ -71,7 +69,7 @@ class KeyFolder:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Make the folder where there is none, and be the only one at work on it."""
-        _private(self._folder)
+        private(self._folder)
         try:
             lock = hold(self._folder.with_name(f"{self._folder.name}.lock"), _WAIT)
         except StoreLocked as error:
@@ -135,7 +133,7 @@ class KeyFolder:
                 advice="Give the backend another name, or move its folder of keys away once its tokens have ended.",
             )
         try:
-            signer = loaded(_secret(path), str(path), jwk.alg)
+            signer = loaded(secret(path), str(path), jwk.alg)
         except FileNotFoundError:
             raise UsageError("a signing key is missing", where=str(path), expected=f"the {place} key") from None
         if signer.jwk != jwk:
@@ -146,30 +144,3 @@ class KeyFolder:
         if not kid.replace("-", "").replace("_", "").isalnum() or not kid.isascii():
             raise UsageError("a ring of keys is damaged", where=str(self._folder), found=ascii(kid[:60]))
         return self._folder / f"{kid}.pem"
-
-
-def _private(folder: Path) -> None:
-    """Make the folder its owner's alone; refuse one that others can look into, as its keys may be known."""
-    if not folder.is_dir():
-        folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
-        folder.chmod(_MODE)  # a folder above with the set-group-id bit would give it on
-    _owned(folder.stat(), folder)
-
-
-def _secret(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as file:
-        _owned(os.fstat(descriptor), path)
-        return file.read(1 << 14)
-
-
-def _owned(found: os.stat_result, path: Path) -> None:
-    mode = stat.S_IMODE(found.st_mode)
-    if found.st_uid != os.geteuid() or mode & 0o2077:
-        raise UsageError(
-            "a signing key that others may know",
-            where=str(path),
-            found=f"owner {found.st_uid}, mode {mode:o}",
-            expected=f"owner {os.geteuid()}, mode 700 (folder) or 600 (file)",
-            advice="If nobody else has read it, set owner and mode; otherwise remove the folder: new keys are made.",
-        )

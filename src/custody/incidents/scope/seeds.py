@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from custody.chains import search
+from custody.chains.origins import within
 from custody.chains.search import LIMIT
 from custody.chains.spellings import canonical
 from custody.incidents.scope.grounds import LOG, MOST, Grounds, chosen, credentials
@@ -111,17 +112,6 @@ def of_name(grounds: Grounds, name: str) -> tuple[str, ...]:
     if found or _is_address(plain):
         return tuple(found)
     return tuple(sorted(hit.key for hit in search.by_table(grounds.engine, plain).hits))
-
-
-def within(origin: str, allowed: str) -> bool:
-    """Whether an address lies in an address or network (CIDR), however they are spelt."""
-    one, networks = canonical(origin), canonical(allowed)
-    if one == networks:
-        return True
-    try:
-        return ipaddress.ip_address(one) in ipaddress.ip_network(networks)
-    except ValueError:
-        return False
 
 
 def _is_address(text: str) -> bool:

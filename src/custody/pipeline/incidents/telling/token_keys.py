@@ -6,8 +6,6 @@ is made where there is none, or is the file that the settings name.
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,11 +14,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from custody.broker.keys.folder import KeyFolder
+from custody.broker.keys.private import private, secret
 from custody.broker.keys.ring import key_set
 from custody.broker.keys.signer import Jwk, encoded, thumbprint
 from custody.errors import UsageError
 from custody.settings.hooks import CAEP, Caep
-from custody.store.disk import disk_error
+from custody.store.disk import RealDisk, disk_error, replace
 from custody.store.lock import hold
 
 LEAST, DRAWN = 2048, 3072
@@ -101,18 +100,17 @@ def _rsa(place: Path) -> RsaSigner:
     if place.is_file():
         return _loaded(place)
     path = place / RSA_FILE
-    if not path.is_file():
-        try:
+    try:
+        private(place)
+        if not path.is_file():
             _make(path)
-        except OSError as error:
-            raise disk_error(error, where=str(path), doing="making the key of the tokens") from error
-    _owned(place.stat(), place)
+    except OSError as error:
+        raise disk_error(error, where=str(path), doing="making the key of the tokens") from error
     return _loaded(path)
 
 
 def _make(path: Path) -> None:
     """A new key, by one process alone; a crash leaves none, or all of it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = hold(path.with_name("lock"), _LOCK_WAIT)
     try:
         if path.is_file():
@@ -121,29 +119,14 @@ def _make(path: Path) -> None:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        temporary = path.with_name(f"{path.name}.new")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.rename(path)
-        above = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(above)
-        finally:
-            os.close(above)
+        replace(RealDisk(), path, pem)
     finally:
         lock.release()
 
 
 def _loaded(path: Path) -> RsaSigner:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            _owned(os.fstat(descriptor), path)
-            pem = file.read(1 << 15)
+        pem = secret(path)
     except OSError as error:
         raise UsageError("the key of the tokens cannot be read", where=str(path), found=str(error.strerror)) from None
     try:
@@ -162,15 +145,3 @@ def _loaded(path: Path) -> RsaSigner:
             advice="Leave `key` out, or name an empty folder: a key is made there.",
         )
     return RsaSigner(key)
-
-
-def _owned(found: os.stat_result, path: Path) -> None:
-    mode = stat.S_IMODE(found.st_mode)
-    if found.st_uid != os.geteuid() or mode & 0o077:
-        raise UsageError(
-            "a signing key that others may know",
-            where=str(path),
-            found=f"owner {found.st_uid}, mode {mode:o}",
-            expected=f"owner {os.geteuid()}, mode 700 (folder) or 600 (file)",
-            advice="If nobody else has read it, set owner and mode; otherwise take it away: a new one is made.",
-        )
